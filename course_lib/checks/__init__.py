@@ -1,0 +1,76 @@
+"""`check` and `hint`: an instant verdict on every exercise of the course.
+
+Each file `lesson_NN.py` beside this one holds the exercises of a lesson: their cases, misconceptions and hints.
+"""
+
+import collections
+import difflib
+import os
+import secrets
+
+from . import lesson_01, lesson_02
+from .exercise import CodeExercise, DesignExercise, HandExercise
+from .verdict import CheckFailed, Hint, Verdict
+
+EXERCISES = {exercise.name: exercise for lesson in (lesson_01, lesson_02) for exercise in lesson.EXERCISES}
+
+_hints_given = collections.Counter()
+
+
+def check(name, answer, seed=None):
+    """Judge an answer to an exercise.
+
+    Parameters
+    ----------
+    name : str
+        The exercise: a function's name such as ``"conv2d"``, or a number such as ``"4.1"`` for an answer worked out by hand.
+    answer : object
+        The function itself, or the value worked out.
+    seed : int, optional
+        Where the random cases start; by default fresh, or from the environment variable ``COURSE_CHECK_SEED``.
+        A verdict on a failing random case tells its seed.
+
+    Returns
+    -------
+    Verdict
+        It shows itself as a card in a notebook.
+    """
+    exercise = EXERCISES.get(str(name))
+    if exercise is None:
+        return Verdict(str(name), passed=False, score=0.0, message=_unknown(name))
+    if seed is None:
+        seed = int(os.environ.get("COURSE_CHECK_SEED") or secrets.randbits(32))
+    verdict = exercise.judge(answer, seed)
+    if not verdict.passed and os.environ.get("NBGRADER_EXECUTION") == "validate":
+        raise CheckFailed(str(verdict))
+    return verdict
+
+
+def hint(name):
+    """The next hint of an exercise, from gentle to almost the answer.
+
+    Parameters
+    ----------
+    name : str
+        The exercise, as for `check`.
+
+    Returns
+    -------
+    Hint
+        It shows itself as a card in a notebook. After the last hint, the last one comes again.
+    """
+    exercise = EXERCISES.get(str(name))
+    if exercise is None:
+        return Hint(str(name), 0, 0, _unknown(name))
+    _hints_given[exercise.name] += 1
+    number = min(_hints_given[exercise.name], len(exercise.hints))
+    return Hint(exercise.name, number, len(exercise.hints), exercise.hints[number - 1])
+
+
+def _unknown(name):
+    near = difflib.get_close_matches(str(name), EXERCISES, n=3, cutoff=0.5)
+    suggestion = f"Did you mean {' or '.join(repr(one) for one in near)}?" if near else f"There are: {', '.join(EXERCISES)}."
+    return f"There is no exercise {str(name)[:60]!r}. {suggestion}"
+
+
+__all__ = ["EXERCISES", "CodeExercise", "DesignExercise", "HandExercise", "Hint", "Verdict", "check", "hint"]

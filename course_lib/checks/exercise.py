@@ -1,0 +1,510 @@
+"""What an exercise is made of, and how an answer to it is judged.
+
+An exercise knows its right answer, its cases, its misconceptions (each with the wrong answer it leads to) and its hints.
+`CodeExercise` judges a function by calling it, `HandExercise` judges a typed answer, `DesignExercise` judges an answer by its properties.
+"""
+
+import contextlib
+import inspect
+import io
+import linecache
+import signal
+import threading
+import traceback
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from .verdict import Failure, Verdict, Working, format_value
+
+RANDOM_CASES = 6
+TIME_LIMIT = 20.0  # seconds for all the calls of one check; the cases take a right answer milliseconds
+LARGEST_ANSWER = 64 << 20  # bytes
+NOT_DONE = "This one is not done yet."
+LIBRARY = str(Path(__file__).resolve().parents[1])
+
+
+@dataclass(frozen=True)
+class Misconception:
+    """A way of getting it wrong that has a name.
+
+    Parameters
+    ----------
+    slug : str
+        Its name, such as ``"flipped-kernel"``.
+    sentence : str
+        What happened and what to think about, kindly, in a sentence or two.
+    answer : callable or value
+        What somebody who holds it answers: for code a function with the exercise's parameters, else a value.
+    """
+
+    slug: str
+    sentence: str
+    answer: object
+
+
+@dataclass(frozen=True)
+class Case:
+    """One call of the student's function.
+
+    `layout` is how the arrays lie in memory: "plain", "read-only", "strided" or "fortran"; `part` is the share of the
+    score that the case belongs to.
+    """
+
+    args: tuple
+    kwargs: Mapping = field(default_factory=dict)
+    part: str = "core"
+    layout: str = "plain"
+    seed: int | None = None
+
+    def arguments(self):
+        """Fresh copies of the arguments, laid out as the case asks."""
+        return tuple(_lay_out(value, self.layout) for value in self.args), {k: _lay_out(v, self.layout) for k, v in self.kwargs.items()}
+
+    @property
+    def size(self):
+        return sum(np.size(value) for value in (*self.args, *self.kwargs.values()))
+
+
+def _lay_out(value, layout):
+    if not isinstance(value, np.ndarray):
+        return value
+    if layout == "fortran":
+        return np.asfortranarray(value.copy())
+    if layout == "strided":
+        wide = np.repeat(value, 2, axis=-1)
+        return wide[..., ::2]
+    copy = value.copy()
+    copy.flags.writeable = layout != "read-only"
+    return copy
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one call: a value, or why there is none."""
+
+    value: np.ndarray | None = None
+    problem: str = ""
+    slug: str | None = None
+    done: bool = True
+
+
+class TimeLimitReached(BaseException):
+    """Not an Exception, so that a student's `except Exception` does not swallow it."""
+
+
+@contextlib.contextmanager
+def time_limit(seconds):
+    """Raise `TimeLimitReached` in the code inside after so many seconds, and again each second if it is swallowed.
+
+    Works in the main thread of a system with POSIX timers; elsewhere it does nothing.
+    """
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(signum, frame):
+        raise TimeLimitReached
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+class _Sink(io.TextIOBase):
+    """Takes what a student's function prints and keeps only how much it was."""
+
+    def __init__(self):
+        self.count = 0
+
+    def write(self, text):
+        self.count += len(text)
+        return len(text)
+
+
+# ---------------------------------------------------------------------------------------------------- values
+
+
+def as_array(value):
+    """A student's value as a real NumPy array, or an Outcome that says what is wrong with it."""
+    if value is None:
+        return Outcome(problem="It returned None. Is there a `return` at the end?", slug="no-return")
+    if value is Ellipsis or value is NotImplemented:
+        return Outcome(problem=NOT_DONE, done=False)
+    if hasattr(value, "detach"):  # a torch tensor
+        value = value.detach().cpu().numpy()
+    kind = type(value).__name__
+    expected = "Expected a number, an array or a list of numbers"
+    if (
+        isinstance(value, (str, bytes, dict, set))
+        or inspect.isgenerator(value)
+        or callable(value)
+        or isinstance(value, (map, filter, range, zip))
+    ):
+        return Outcome(problem=f"{expected}, got a {kind}: {format_value(value)}.")
+    if _holds_ellipsis(value):
+        return Outcome(problem=NOT_DONE, done=False)
+    try:
+        array = np.asarray(value)
+    except Exception:
+        return Outcome(problem=f"{expected}, got a {kind} whose rows do not have the same length: {format_value(value)}.")
+    if array.dtype.kind == "c":
+        return Outcome(problem="The numbers are complex. After a Fourier transform, take the real part.")
+    if array.dtype.kind not in "biuf":
+        return Outcome(problem=f"{expected}, got a {kind} of {array.dtype}: {format_value(value)}.")
+    if array.nbytes > LARGEST_ANSWER:
+        return Outcome(problem=f"An array of shape {array.shape} ({array.nbytes >> 20} MB) is far larger than any right answer here.")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        return Outcome(value=array.astype(float), problem="There are NaN or infinite values in it.")
+    return Outcome(value=array.astype(float) if array.dtype.kind != "b" else array.astype(int))
+
+
+def _holds_ellipsis(value, depth=4):
+    return value is Ellipsis or (depth > 0 and isinstance(value, (list, tuple)) and any(_holds_ellipsis(item, depth - 1) for item in value))
+
+
+def is_close(got, expected, tolerance=None):
+    """Elementwise: is an answer right? Whole expected numbers of an exercise with ``tolerance=0`` must be exact."""
+    got, expected = np.asarray(got, dtype=float), np.asarray(expected, dtype=float)
+    if tolerance is None:  # DESIGN: rtol 1e-4, atol 1e-5 x max(1, |expected|)
+        tolerance = 1e-4 * np.abs(expected) + 1e-5 * np.maximum(1, np.abs(expected))
+    with np.errstate(invalid="ignore"):
+        return np.abs(got - expected) <= tolerance
+
+
+def agree(first, second, tolerance=None):
+    """Do two answers (arrays) have the same shape and the same values?"""
+    return np.shape(first) == np.shape(second) and bool(np.all(is_close(first, second, tolerance)))
+
+
+def first_wrong(got, expected, tolerance=None):
+    """Index of the first wrong value, in reading order, or None where shapes differ or all is right."""
+    if np.shape(got) != np.shape(expected):
+        return None
+    wrong = np.argwhere(~is_close(got, expected, tolerance))
+    return tuple(int(i) for i in wrong[0]) if len(wrong) else None
+
+
+# ---------------------------------------------------------------------------------------------------- exercises
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exercise:
+    """What all exercises have. `hints` go from gentle to almost the answer."""
+
+    name: str
+    title: str
+    points: float
+    hints: tuple
+    misconceptions: tuple = ()
+
+    def verdict(self, passed, message, **more):
+        more.setdefault("score", 1.0 if passed else 0.0)
+        if not passed and "advice" not in more:
+            more["advice"] = f'For a hint: hint("{self.name}")'
+        return Verdict(name=self.name, title=self.title, points=self.points, passed=passed, message=message, **more)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HandExercise(Exercise):
+    """An answer worked out by hand: a number, a shape or a small array.
+
+    Parameters
+    ----------
+    expected : array_like
+        The right answer, computed by the library rather than typed.
+    tolerance : float
+        How far a typed decimal may be off; whole numbers must be exact.
+    labels : tuple of str
+        Names of the entries, where each is a question of its own. Then each right entry earns its share.
+    explain : callable, optional
+        From the index of a wrong value to the `Working` shown (without its products: those are the exercise).
+    """
+
+    expected: object
+    tolerance: float = 0.006
+    labels: tuple = ()
+    explain: Callable | None = None
+
+    def judge(self, answer, seed=None):
+        if callable(answer):
+            return self.verdict(False, "Expected the answer itself (numbers), got a function. Did you mean to call it?")
+        outcome = as_array(answer)
+        if outcome.problem:
+            return self.verdict(False, outcome.problem if answer is not None else NOT_DONE)
+        expected = np.asarray(self.expected, dtype=float)
+        got = outcome.value
+        if agree(got, expected, self._tolerance(expected)):
+            return self.verdict(True, "That is right.")
+        named = next((m for m in self.misconceptions if agree(got, m.answer, self._tolerance(m.answer))), None)
+        more = {"misconception": named.slug, "sentence": named.sentence} if named else {}
+        if got.shape != expected.shape:
+            return self.verdict(False, f"The answer has shape {_shape(expected)}; yours has shape {_shape(got)}.", **more)
+        wrong = ~is_close(got, expected, self._tolerance(expected))
+        index = first_wrong(got, expected, self._tolerance(expected))
+        if self.labels:
+            names = [label for label, bad in zip(self.labels, wrong.ravel() if wrong.ndim == 1 else wrong.any(axis=-1), strict=True) if bad]
+            score = 1 - len(names) / len(self.labels)
+            return self.verdict(False, f"Look again at: {'; '.join(names)}.", score=score, **more)
+        message = "Not this number." if expected.ndim == 0 else f"{int(wrong.sum())} of {wrong.size} values are not right yet."
+        working = self.explain(index) if self.explain else None
+        failure = Failure(call="", index=index, got=got, working=working) if expected.ndim else None
+        return self.verdict(False, message, failure=failure, **more)
+
+    def _tolerance(self, expected):
+        whole = np.asarray(expected, dtype=float) % 1 == 0
+        return np.where(whole, 1e-9, self.tolerance)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DesignExercise(Exercise):
+    """An answer with many right values, judged by its properties.
+
+    Parameters
+    ----------
+    judge_value : callable
+        From the answer (a float array) to None when it is right, else to a sentence that says why not.
+    shape : tuple
+        The shape of an answer.
+    """
+
+    judge_value: Callable
+    shape: tuple
+
+    def judge(self, answer, seed=None):
+        outcome = as_array(answer)
+        if outcome.problem:
+            return self.verdict(False, outcome.problem if answer is not None else NOT_DONE)
+        if outcome.value.shape != self.shape:
+            return self.verdict(False, f"The answer has shape {self.shape}; yours has shape {outcome.value.shape}.")
+        reason = self.judge_value(outcome.value)
+        if reason is None:
+            return self.verdict(True, "That works.")
+        named = next((m for m in self.misconceptions if m.answer(outcome.value)), None)
+        more = {"misconception": named.slug, "sentence": named.sentence} if named else {}
+        return self.verdict(False, reason, **more)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodeExercise(Exercise):
+    """A function that the student writes.
+
+    Parameters
+    ----------
+    reference : callable
+        The right answer.
+    signature : str
+        How the function is called, such as ``"conv2d(image, kernel)"``.
+    cases : tuple of Case
+        Tiny and nasty; each misconception must fail at least one of them.
+    random_case : callable
+        From a `numpy.random.Generator` to a fresh `Case`.
+    parts : mapping of str to float
+        Shares of the score, which add up to 1. A part counts when all its cases are right, and only if "core" does.
+    explain : callable, optional
+        From (index, *args, **kwargs) of a case to a `Working`.
+    exact : bool
+        True where the answer is a count and must be exact.
+    """
+
+    reference: Callable
+    signature: str
+    cases: tuple
+    random_case: Callable
+    parts: Mapping = field(default_factory=lambda: {"core": 1.0})
+    explain: Callable | None = None
+    exact: bool = False
+
+    @property
+    def tolerance(self):
+        return 1e-9 if self.exact else None
+
+    def all_cases(self, seed):
+        """The fixed cases, then random ones that follow from the seed."""
+        rng = np.random.default_rng(seed)
+        random = [self.random_case(rng) for _ in range(RANDOM_CASES)]
+        return [*self.cases, *(Case(c.args, c.kwargs, c.part, c.layout, seed) for c in random)]
+
+    def judge(self, answer, seed):
+        if answer is None or answer is Ellipsis:
+            return self.verdict(False, NOT_DONE)
+        if not callable(answer):
+            return self.verdict(
+                False, f"Expected a function, {self.signature}; got a {type(answer).__name__}. Pass its name, without brackets."
+            )
+        cases = self.all_cases(seed)
+        misfit = self._misfit(answer, cases)
+        if misfit:
+            return self.verdict(False, misfit)
+        sink = _Sink()
+        try:
+            with time_limit(TIME_LIMIT):
+                outcomes = [call(answer, case, sink) for case in cases]
+        except TimeLimitReached:
+            return self.verdict(
+                False,
+                f"The function did not finish within {TIME_LIMIT:.0f} seconds, on images of a few pixels. Does a loop never end?",
+                misconception="endless-loop",
+                sentence="Look for a `while` whose condition never becomes false.",
+            )
+        expected = [_expected(self.reference, case) for case in cases]
+        right = [not o.problem and agree(o.value, e, self.tolerance) for o, e in zip(outcomes, expected, strict=True)]
+        if all(right):
+            return self.verdict(True, f"All {len(cases)} cases are right.")
+        return self._explain_failure(cases, outcomes, expected, right, sink)
+
+    def _misfit(self, answer, cases):
+        try:
+            signature = inspect.signature(answer)
+        except (TypeError, ValueError):
+            return None  # a compiled function does not tell; the calls will
+        for case in cases:
+            try:
+                signature.bind(*case.args, **case.kwargs)
+            except TypeError as error:
+                return f"It must be callable as {self.signature}; yours takes {signature} ({error})."
+        return None
+
+    def _explain_failure(self, cases, outcomes, expected, right, sink):
+        if not any(outcome.done for outcome in outcomes):
+            return self.verdict(False, NOT_DONE)
+        parts_right = {part: all(ok for ok, case in zip(right, cases, strict=True) if case.part == part) for part in self.parts}
+        score = sum(share for part, share in self.parts.items() if parts_right[part]) if parts_right["core"] else 0.0
+        failing = [i for i, ok in enumerate(right) if not ok]
+        smallest = min(failing, key=lambda i: (cases[i].seed is not None, cases[i].size))
+        case, outcome = cases[smallest], outcomes[smallest]
+        named = self._misconception(cases, outcomes)
+        slug, sentence = (named.slug, named.sentence) if named else (None, "")
+        index = None if outcome.value is None else first_wrong(outcome.value, expected[smallest], self.tolerance)
+        working = None
+        if self.explain and not (outcome.value is None or index is None):
+            working = self.explain(index, *case.args, **case.kwargs)
+        failure = Failure(
+            call=self._call_text(case),
+            arguments=self._arguments(case),
+            index=index,
+            expected=None if outcome.value is None else expected[smallest],
+            got=outcome.value,
+            working=working,
+            seed=case.seed,
+        )
+        message = f"{sum(right)} of {len(cases)} cases are right."
+        if outcome.slug and not slug:
+            slug, sentence = outcome.slug, outcome.problem
+        elif outcome.problem:
+            message += f" {outcome.problem}"
+        notes = ()
+        if slug == "no-return" and sink.count:
+            notes = ("It printed something: printing shows a value to you, `return` gives it to the caller.",)
+        return self.verdict(False, message, score=score, misconception=slug, sentence=sentence, failure=failure, notes=notes)
+
+    def _misconception(self, cases, outcomes):
+        """The misconception that gives the very same answer in every case, or None."""
+        return next((m for m in self.misconceptions if self.reproduces(m, cases, outcomes)), None)
+
+    def reproduces(self, misconception, cases, outcomes):
+        for case, outcome in zip(cases, outcomes, strict=True):
+            other = call(misconception.answer, case, _Sink())
+            if (outcome.value is None) != (other.value is None):
+                return False
+            if outcome.value is not None and not _same(outcome, other, self.tolerance):
+                return False
+        return True
+
+    def _arguments(self, case):
+        names = self.signature[self.signature.index("(") + 1 : -1].split(",")
+        names = [name.split("=")[0].strip() for name in names]
+        return tuple(zip(names, case.args, strict=False)) + tuple(case.kwargs.items())
+
+    def _call_text(self, case):
+        shown = []
+        for name, value in self._arguments(case):
+            text = name if np.ndim(value) else f"{name}={value}" if name in case.kwargs else format_value(value)
+            shown.append(text)
+        arrays = [f"{name} {'x'.join(map(str, np.shape(value)))}" for name, value in self._arguments(case) if np.ndim(value)]
+        types = {np.asarray(value).dtype.name for value in case.args if isinstance(value, np.ndarray)} - {"float64"}
+        extra = [*arrays, *sorted(types), *([case.layout] if case.layout != "plain" else [])]
+        function = self.signature[: self.signature.index("(")]
+        return f"{function}({', '.join(shown)})" + (f" with {', '.join(extra)}" if extra else "")
+
+
+def _same(outcome, other, tolerance):
+    first, second = outcome.value, other.value
+    if np.isfinite(first).all() and np.isfinite(second).all():
+        return agree(first, second, tolerance) and outcome.slug == other.slug
+    return first.shape == second.shape and np.allclose(first, second, equal_nan=True)
+
+
+def _expected(reference, case):
+    args, kwargs = case.arguments()
+    return np.asarray(reference(*args, **kwargs), dtype=float)
+
+
+def call(function, case, sink):
+    """Call a student's function on one case and say what came of it. What it prints goes to the sink."""
+    args, kwargs = case.arguments()
+    try:
+        with contextlib.redirect_stdout(sink), contextlib.redirect_stderr(sink), warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            value = function(*args, **kwargs)
+            outcome = as_array(value)
+    except NotImplementedError:
+        return Outcome(problem=NOT_DONE, done=False)
+    except (Exception, SystemExit) as error:
+        if isinstance(error, ValueError) and "read-only" in str(error):
+            return Outcome(problem=f"It changed its arguments{_where(error)}.", slug="changes-argument")
+        return Outcome(problem=f"It raised {type(error).__name__}: {_short(error)}{_where(error)}.")
+    if any(_changed(before, after) for before, after in zip((*case.args, *case.kwargs.values()), (*args, *kwargs.values()), strict=True)):
+        problem = "It changed the array it was given. Work on a copy: the caller still needs the original."
+        return Outcome(value=outcome.value, problem=problem, slug="changes-argument")
+    return outcome
+
+
+def _changed(before, after):
+    return isinstance(before, np.ndarray) and not (before.shape == after.shape and np.array_equal(before, after))
+
+
+def _short(error):
+    text = str(error)
+    return text if len(text) <= 200 else f"{text[:197]}..."
+
+
+def _where(error):
+    """The student's own line that the exception came from: the last frame outside this library and installed packages."""
+    frames = [
+        f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(LIBRARY) and "site-packages" not in f.filename
+    ]
+    if not frames:
+        return ""
+    frame = frames[-1]
+    line = (frame.line or linecache.getline(frame.filename, frame.lineno)).strip()
+    return f", in your line {frame.lineno}: {line}" if line else ""
+
+
+def _shape(array):
+    return "() (a single number)" if array.ndim == 0 else str(array.shape)
+
+
+__all__ = [
+    "Case",
+    "CodeExercise",
+    "DesignExercise",
+    "Exercise",
+    "HandExercise",
+    "Misconception",
+    "Outcome",
+    "Working",
+    "agree",
+    "as_array",
+    "call",
+    "first_wrong",
+    "is_close",
+    "time_limit",
+]

@@ -1,0 +1,1145 @@
+"""Lesson 2, convolution from scratch: what the student's functions are checked with.
+
+Each misconception is the wrong function itself. Where one is nothing but the right one with another window, size or
+combination, it is written as `_slide(...)` with that one thing changed, so that the difference is all there is to read.
+"""
+
+import math
+
+import numpy as np
+
+from .. import arithmetic, convolution
+from .exercise import Case, CodeExercise, Misconception, Working
+
+# ------------------------------------------------------------------------------------------------ right answers
+
+
+def conv2d(image, kernel, padding=0, stride=1, dilation=1):
+    """The right answer for one image and one kernel: (H, W), (kH, kW) -> (oH, oW), in float64."""
+    image, kernel = np.asarray(image, dtype=float), np.asarray(kernel, dtype=float)
+    return convolution.conv2d(image[None], kernel[None, None], padding=padding, stride=stride, dilation=dilation)[0]
+
+
+def conv_layer(x, w, b, stride=1, padding=0):
+    """The right answer for a layer: (N, C, H, W), (O, C, kH, kW), (O,) -> (N, O, oH, oW), in float64."""
+    x, w, b = (np.asarray(a, dtype=float) for a in (x, w, b))
+    return convolution.conv2d(x, w, b, stride=stride, padding=padding)
+
+
+def im2col(image, kernel_height, kernel_width):
+    """One row a window, in reading order: (H, W) -> (oH * oW, kH * kW)."""
+    windows = np.lib.stride_tricks.sliding_window_view(np.asarray(image, dtype=float), (kernel_height, kernel_width))
+    return windows.reshape(-1, kernel_height * kernel_width)
+
+
+# ------------------------------------------------------------------------------------------------ wrong answers
+
+
+def _sum(window, kernel):
+    return np.sum(window * kernel)
+
+
+def _slide(image, kernel, stride=1, size=None, window=None, combine=_sum, dtype=float):
+    """The loop that students write, with each of its decisions open to being wrong."""
+    image, kernel = np.asarray(image), np.asarray(kernel)
+    (height, width), (kernel_height, kernel_width) = image.shape, kernel.shape
+    rows, columns = size or ((height - kernel_height) // stride + 1, (width - kernel_width) // stride + 1)
+    output = np.zeros((max(rows, 0), max(columns, 0)), dtype=dtype)
+    for i in range(rows):
+        for j in range(columns):
+            top, left = window(i, j) if window else (i * stride, j * stride)
+            output[i, j] = combine(image[top : top + kernel_height, left : left + kernel_width], kernel)
+    return output
+
+
+def _sizes(image, kernel):
+    return (*np.shape(image), *np.shape(kernel))
+
+
+def _mean_of_products(image, kernel):
+    return conv2d(image, kernel) / np.size(kernel)
+
+
+def _output_of_image_size(image, kernel):
+    output = np.zeros(np.shape(image))
+    right = conv2d(image, kernel)
+    output[: right.shape[0], : right.shape[1]] = right
+    return output
+
+
+def _one_row_and_column_short(image, kernel):
+    return conv2d(image, kernel)[:-1, :-1]
+
+
+def _never_reset(image, kernel):
+    return np.cumsum(conv2d(image, kernel)).reshape(conv2d(image, kernel).shape)
+
+
+def _rows_and_columns_swapped(image, kernel):
+    height, width, kernel_height, kernel_width = _sizes(image, kernel)
+    return _slide(image, kernel, size=(width - kernel_width + 1, height - kernel_height + 1))
+
+
+def _kernel_height_twice(image, kernel):
+    height, width, kernel_height, _ = _sizes(image, kernel)
+    return _slide(image, kernel, size=(height - kernel_height + 1, width - kernel_height + 1))
+
+
+def _image_height_twice(image, kernel):
+    height, _, kernel_height, kernel_width = _sizes(image, kernel)
+    return _slide(image, kernel, size=(height - kernel_height + 1, height - kernel_width + 1))
+
+
+def _three_by_three(image, kernel):
+    height, width, *_ = _sizes(image, kernel)
+    return _slide(image, np.asarray(kernel)[:3, :3] * np.ones((3, 3)), size=(height - 2, width - 2))
+
+
+def _padded_unasked(image, kernel):
+    _, _, kernel_height, kernel_width = _sizes(image, kernel)
+    return conv2d(image, kernel, padding=(kernel_height // 2, kernel_width // 2))
+
+
+def _whole_numbers(image, kernel):
+    return np.trunc(conv2d(image, kernel))
+
+
+def _products_overflow(image, kernel):
+    return _slide(image, kernel, combine=lambda window, kernel: np.sum(window * kernel, dtype=(window * kernel).dtype))
+
+
+FLIPPED = "The kernel was turned upside down and left to right before sliding. That is convolution as mathematicians write it; here, \
+and in PyTorch, the kernel is laid on the image as it is."
+
+SLIDING = (  # slips that any sliding window can have; each takes (image, kernel)
+    Misconception("flipped-kernel", FLIPPED, lambda image, kernel: conv2d(image, np.asarray(kernel)[::-1, ::-1])),
+    Misconception(
+        "rows-flipped",
+        "The kernel's rows came in the opposite order. Row 0 of the kernel belongs over the top row of the window.",
+        lambda image, kernel: conv2d(image, np.asarray(kernel)[::-1]),
+    ),
+    Misconception(
+        "columns-flipped",
+        "The kernel's columns came in the opposite order. Column 0 of the kernel belongs over the left column of the window.",
+        lambda image, kernel: conv2d(image, np.asarray(kernel)[:, ::-1]),
+    ),
+    Misconception(
+        "transposed-kernel",
+        "The kernel's rows were used as columns. Multiply entry (m, n) of the window by entry (m, n) of the kernel.",
+        lambda image, kernel: conv2d(image, np.asarray(kernel).T),
+    ),
+    Misconception(
+        "transposed-output",
+        "The output's rows and columns are exchanged. The window at row i, column j belongs in output[i, j].",
+        lambda image, kernel: conv2d(image, kernel).T,
+    ),
+    Misconception(
+        "mean-for-sum",
+        "The products were averaged. A convolution adds them up and does not divide.",
+        _mean_of_products,
+    ),
+    Misconception(
+        "max-for-sum",
+        "The largest product was taken. That is close to max pooling; a convolution adds all the products.",
+        lambda image, kernel: _slide(image, kernel, combine=lambda window, kernel: np.max(window * kernel)),
+    ),
+    Misconception(
+        "matrix-product",
+        "Window and kernel were multiplied as matrices (@ or np.dot). Here entry meets entry: window * kernel, then the sum.",
+        lambda image, kernel: _slide(image, kernel, combine=lambda window, kernel: np.sum(window @ kernel)),
+    ),
+    Misconception(
+        "kernel-ignored",
+        "The pixels of the window were added up without the kernel's weights.",
+        lambda image, kernel: _slide(image, kernel, combine=lambda window, kernel: np.sum(window)),
+    ),
+    Misconception(
+        "accumulator-not-reset",
+        "Each value also holds the sums of the windows before it. Start the sum at zero for every window.",
+        _never_reset,
+    ),
+    Misconception(
+        "off-by-one",
+        "The last row and the last column are missing. An image of 5 holds windows of 3 starting at 0, 1 and 2: that is 5 - 3 + 1.",
+        _one_row_and_column_short,
+    ),
+    Misconception(
+        "image-size-output",
+        "The output is as large as the image, its last rows and columns never filled. Only H - kH + 1 windows fit.",
+        _output_of_image_size,
+    ),
+    Misconception(
+        "height-width-swapped",
+        "Height and width are exchanged in the output's size. `shape` is (rows, columns): height first.",
+        _rows_and_columns_swapped,
+    ),
+    Misconception(
+        "kernel-height-twice",
+        "The kernel's height was used for its width too. Kernels need not be square.",
+        _kernel_height_twice,
+    ),
+    Misconception(
+        "image-height-twice",
+        "The image's height was used for its width too. Images need not be square.",
+        _image_height_twice,
+    ),
+    Misconception(
+        "three-by-three",
+        "It works for 3x3 kernels only. Take kH and kW from kernel.shape.",
+        _three_by_three,
+    ),
+    Misconception(
+        "integer-output",
+        "Everything after the decimal point was lost. An output made with an integer dtype cuts what is stored in it; np.zeros(shape) holds floats.",
+        _whole_numbers,
+    ),
+    Misconception(
+        "overflow",
+        "The numbers were right and then too large for their type: in uint8, 200 * 2 is 144. Convert the image to float first.",
+        _products_overflow,
+    ),
+    Misconception(
+        "all-zeros",
+        "The output stayed at zero. Is the sum stored in output[i, j]?",
+        lambda image, kernel: np.zeros_like(conv2d(image, kernel)),
+    ),
+)
+
+
+def _with(misconception, answer):
+    return Misconception(misconception.slug, misconception.sentence, answer)
+
+
+def _named(slug):
+    return next(m for m in SLIDING if m.slug == slug)
+
+
+def _carried(*slugs, skip=()):
+    """Misconceptions of the plain sliding window, met again in a function with padding and stride."""
+
+    def carry(misconception):
+        def answer(image, kernel, padding=0, stride=1):
+            padded = np.pad(np.asarray(image), padding)
+            return misconception.answer(padded, kernel)[::stride, ::stride]
+
+        return _with(misconception, answer)
+
+    return tuple(carry(_named(slug)) for slug in slugs)
+
+
+# ------------------------------------------------------------------------------------------------ cases
+
+
+def _ints(rng, *shape, low=-4, high=6):
+    """Small whole numbers, as floats, so that a case can be followed by hand."""
+    return rng.integers(low, high, size=shape).astype(float)
+
+
+_rng = np.random.default_rng(20)
+IMAGE_3X4, IMAGE_4X6, IMAGE_6X4, IMAGE_5X7 = (_ints(_rng, *shape) for shape in ((3, 4), (4, 6), (6, 4), (5, 7)))
+KERNEL_2X2, KERNEL_2X3, KERNEL_3X2, KERNEL_3X3 = (_ints(_rng, *shape) for shape in ((2, 2), (2, 3), (3, 2), (3, 3)))
+HALVES = KERNEL_2X2 + 0.5
+BYTES = np.array([[200, 3, 180, 90], [7, 250, 60, 1], [120, 0, 255, 30]], dtype=np.uint8)
+SMALL_BYTES = np.array([[2, 3], [1, 2]], dtype=np.uint8)
+SIGNED_BYTES = np.array([[100, -100, 90], [-128, 127, 5]], dtype=np.int8)
+WHOLE = IMAGE_4X6.astype(np.int64)
+
+PARTS = {"core": 0.8, "integers": 0.2}
+
+
+def _plain_cases(**kwargs):
+    return (
+        Case((IMAGE_3X4, KERNEL_2X2), kwargs),
+        Case((IMAGE_4X6, KERNEL_2X3), kwargs, layout="read-only"),
+        Case((IMAGE_6X4, KERNEL_3X2), kwargs),
+        Case((IMAGE_5X7, KERNEL_3X3), kwargs, layout="strided"),
+        Case((IMAGE_3X4, np.array([[-2.0]])), kwargs),
+        Case((IMAGE_3X4, IMAGE_3X4[::-1].copy()), kwargs),
+        Case((IMAGE_4X6 / 4, HALVES), kwargs, layout="fortran"),
+        Case((WHOLE, KERNEL_2X3 / 2), kwargs, part="integers"),
+        Case((BYTES, SMALL_BYTES), kwargs, part="integers"),
+        Case((SIGNED_BYTES, np.array([[2, -1]], dtype=np.int8)), kwargs, part="integers"),
+    )
+
+
+def _random_image_kernel(rng):
+    kernel_height, kernel_width = (int(n) for n in rng.integers(1, 4, size=2))
+    height, width = kernel_height + int(rng.integers(0, 4)), kernel_width + int(rng.integers(0, 4))
+    return _ints(rng, height, width), _ints(rng, kernel_height, kernel_width)
+
+
+def working(index, image, kernel, padding=0, stride=1, dilation=1, show_products=True):
+    """How one output value of a plain convolution comes about."""
+    padded, kernel = np.pad(np.asarray(image, dtype=float), padding), np.asarray(kernel, dtype=float)
+    rows = index[0] * stride + dilation * np.arange(kernel.shape[0])
+    columns = index[1] * stride + dilation * np.arange(kernel.shape[1])
+    mask = np.zeros(padded.shape, dtype=bool)
+    mask[np.ix_(rows, columns)] = True
+    return Working((padded,), mask, (padded[np.ix_(rows, columns)],), (kernel,), show_products=show_products)
+
+
+# ------------------------------------------------------------------------------------------------ output_size
+
+
+def _size_with(formula):
+    def answer(size, kernel, padding=0, stride=1, dilation=1):
+        return formula(size, kernel, padding, stride, dilation)
+
+    return answer
+
+
+OUTPUT_SIZE = CodeExercise(
+    name="output_size",
+    title="the size of the output",
+    points=2,
+    reference=arithmetic.output_size,
+    signature="output_size(size, kernel, padding=0, stride=1, dilation=1)",
+    exact=True,
+    cases=(
+        Case((7, 3)),
+        Case((28, 5)),
+        Case((28, 3), {"padding": 1}),
+        Case((28, 3), {"padding": 1, "stride": 2}),
+        Case((32, 5, 0, 2)),
+        Case((224, 7, 3, 2)),
+        Case((10, 4, 1, 3)),
+        Case((7, 3, 0, 1, 2)),
+        Case((11, 3, 2, 2, 3)),
+        Case((9, 2, 1, 4, 2)),
+        Case((10, 1, 0, 4)),
+        Case((5, 5)),
+        Case((1, 1)),
+    ),
+    random_case=lambda rng: Case(
+        (int(rng.integers(12, 40)), int(rng.integers(1, 6)), int(rng.integers(0, 4)), int(rng.integers(1, 5)), int(rng.integers(1, 3)))
+    ),
+    misconceptions=(
+        Misconception(
+            "no-floor",
+            "Half a window does not count: when the stride does not divide, round the division down (//).",
+            _size_with(lambda n, k, p, s, d: (n + 2 * p - d * (k - 1) - 1) / s + 1),
+        ),
+        Misconception(
+            "ceil",
+            "The division was rounded up. A last window that would reach past the edge is left out, so round down.",
+            _size_with(lambda n, k, p, s, d: math.ceil((n + 2 * p - d * (k - 1) - 1) / s) + 1),
+        ),
+        Misconception(
+            "rounded",
+            "The division was rounded to the nearest number. A window that does not fit whole is left out: round down.",
+            _size_with(lambda n, k, p, s, d: math.floor((n + 2 * p - d * (k - 1) - 1) / s + 0.5) + 1),
+        ),
+        Misconception(
+            "plus-one-forgotten",
+            "One is missing: the window at position 0 counts too, so add 1 after dividing.",
+            _size_with(lambda n, k, p, s, d: (n + 2 * p - d * (k - 1) - 1) // s),
+        ),
+        Misconception(
+            "plus-one-inside",
+            "The 1 was added before dividing. Divide first, then add the window at position 0.",
+            _size_with(lambda n, k, p, s, d: (n + 2 * p - d * (k - 1)) // s),
+        ),
+        Misconception(
+            "padding-once",
+            "The padding was counted on one side only. It goes on both: 2 * padding.",
+            _size_with(lambda n, k, p, s, d: (n + p - d * (k - 1) - 1) // s + 1),
+        ),
+        Misconception(
+            "padding-ignored",
+            "The padding is not in the result.",
+            _size_with(lambda n, k, p, s, d: (n - d * (k - 1) - 1) // s + 1),
+        ),
+        Misconception(
+            "stride-ignored",
+            "The stride is not in the result.",
+            _size_with(lambda n, k, p, s, d: n + 2 * p - d * (k - 1)),
+        ),
+        Misconception(
+            "dilation-ignored",
+            "The dilation is not in the result. A dilated kernel is dilation * (kernel - 1) + 1 wide.",
+            _size_with(lambda n, k, p, s, d: (n + 2 * p - k) // s + 1),
+        ),
+        Misconception(
+            "dilation-times-kernel",
+            "A kernel of 3 with dilation 2 covers 5 pixels, not 6: there are gaps between the taps only, so dilation * (kernel - 1) + 1.",
+            _size_with(lambda n, k, p, s, d: (n + 2 * p - d * k) // s + 1),
+        ),
+    ),
+    hints=(
+        "How far can the window's left edge travel before its right edge leaves the padded image?",
+        "The padded image is size + 2 * padding wide. The dilated kernel covers dilation * (kernel - 1) + 1 of it.",
+        "The left edge can move (padded size - covered) pixels, in steps of the stride. Count the steps, and the place where it started.",
+        "(size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1",
+    ),
+)
+
+# ------------------------------------------------------------------------------------------------ conv2d
+
+CONV2D = CodeExercise(
+    name="conv2d",
+    title="convolution in plain loops (7.1)",
+    points=5,
+    reference=conv2d,
+    signature="conv2d(image, kernel)",
+    cases=_plain_cases(),
+    random_case=lambda rng: Case(_random_image_kernel(rng)),
+    parts=PARTS,
+    explain=working,
+    misconceptions=SLIDING
+    + (
+        Misconception(
+            "padded-unasked",
+            "Zeros were added around the image. This first version has no padding: only windows that lie wholly inside count.",
+            _padded_unasked,
+        ),
+    ),
+    hints=(
+        "How many places are there for the window, down and across? That is the output's shape.",
+        "For the output at (i, j), the window's top left pixel is image[i, j]. Which slice of the image has the kernel's shape?",
+        "patch = image[i:i + kH, j:j + kW], then multiply it by the kernel entry by entry and add up.",
+        "Two loops, over i in range(H - kH + 1) and j in range(W - kW + 1), and in them: output[i, j] = np.sum(patch * kernel). "
+        "If whole numbers go wrong, convert the image to float before the loops.",
+    ),
+)
+
+# ------------------------------------------------------------------------------------------------ conv2d_padded
+
+
+def _padded_by(pad):
+    """A wrong way of padding: pad(image, padding, kernel) -> the padded image."""
+    return lambda image, kernel, padding=0: conv2d(pad(np.asarray(image, dtype=float), padding, np.asarray(kernel)), kernel)
+
+
+PADDING = (
+    Misconception(
+        "never-padded",
+        "The padding argument changes nothing. Put that many rows and columns of zeros around the image first.",
+        _padded_by(lambda image, p, kernel: image),
+    ),
+    Misconception(
+        "always-padded",
+        "The image was padded by 1 whatever was asked for. Use the argument: padding=0 means none, padding=2 means two.",
+        _padded_by(lambda image, p, kernel: np.pad(image, 1)),
+    ),
+    Misconception(
+        "padded-to-same",
+        "The padding was chosen from the kernel, to keep the size. Use the number that the caller gave.",
+        _padded_by(lambda image, p, kernel: np.pad(image, [(n // 2, n // 2) for n in kernel.shape])),
+    ),
+    Misconception(
+        "padded-twice",
+        "The image was padded twice over. `padding` counts the rows added on each side.",
+        _padded_by(lambda image, p, kernel: np.pad(image, 2 * p)),
+    ),
+    Misconception(
+        "padded-before-only",
+        "Zeros were added above and to the left only. They belong on all four sides.",
+        _padded_by(lambda image, p, kernel: np.pad(image, ((p, 0), (p, 0)))),
+    ),
+    Misconception(
+        "padded-after-only",
+        "Zeros were added below and to the right only. They belong on all four sides.",
+        _padded_by(lambda image, p, kernel: np.pad(image, ((0, p), (0, p)))),
+    ),
+    Misconception(
+        "rows-padded-only",
+        "Only rows were added. The left and the right side need zeros too.",
+        _padded_by(lambda image, p, kernel: np.pad(image, ((p, p), (0, 0)))),
+    ),
+    Misconception(
+        "columns-padded-only",
+        "Only columns were added. The top and the bottom need zeros too.",
+        _padded_by(lambda image, p, kernel: np.pad(image, ((0, 0), (p, p)))),
+    ),
+    Misconception(
+        "padded-with-ones",
+        "The border was filled with ones. Zero padding adds pixels that are black: 0.",
+        _padded_by(lambda image, p, kernel: np.pad(image, p, constant_values=1)),
+    ),
+    Misconception(
+        "edge-padding",
+        "The border repeats the outermost pixels (mode='edge'). Here the border is zeros.",
+        _padded_by(lambda image, p, kernel: np.pad(image, p, mode="edge")),
+    ),
+    Misconception(
+        "wrap-padding",
+        "The border comes from the opposite side of the image (mode='wrap'). Here the border is zeros.",
+        _padded_by(lambda image, p, kernel: np.pad(image, p, mode="wrap")),
+    ),
+    Misconception(
+        "mirror-padding",
+        "The border mirrors the image (mode='symmetric'). Here the border is zeros.",
+        _padded_by(lambda image, p, kernel: np.pad(image, p, mode="symmetric")),
+    ),
+    Misconception(
+        "output-padded",
+        "The zeros were put around the output instead of the image. Then the kernel never meets them.",
+        lambda image, kernel, padding=0: np.pad(conv2d(image, kernel), padding),
+    ),
+    Misconception(
+        "kernel-padded-too",
+        "The kernel was padded as well as the image, so that the output did not grow. Only the image gets a border.",
+        lambda image, kernel, padding=0: conv2d(np.pad(np.asarray(image, dtype=float), padding), np.pad(np.asarray(kernel), padding)),
+    ),
+)
+
+
+def _padded_cases(**kwargs):
+    return (
+        Case((IMAGE_3X4, KERNEL_2X2), kwargs),
+        Case((IMAGE_3X4, KERNEL_2X2), {"padding": 0, **kwargs}),
+        Case((IMAGE_3X4, KERNEL_2X3), {"padding": 1, **kwargs}),
+        Case((IMAGE_4X6, KERNEL_3X2), {"padding": 2, **kwargs}, layout="read-only"),
+        Case((IMAGE_5X7, KERNEL_3X3), {"padding": 1, **kwargs}, layout="strided"),
+        Case((np.array([[3.0, -2.0]]), np.array([[0.5]])), {"padding": 1, **kwargs}),
+        Case((np.array([[3.0], [5.0]]), KERNEL_3X2), {"padding": 2, **kwargs}, layout="fortran"),
+        Case((WHOLE, KERNEL_2X3 / 2), {"padding": 1, **kwargs}, part="integers"),
+        Case((BYTES, SMALL_BYTES), {"padding": 1, **kwargs}, part="integers"),
+    )
+
+
+def _random_padded_case(rng):
+    return Case(_random_image_kernel(rng), {"padding": int(rng.integers(0, 3))})
+
+
+CONV2D_PADDED = CodeExercise(
+    name="conv2d_padded",
+    title="padding (7.2)",
+    points=3,
+    reference=conv2d,
+    signature="conv2d_padded(image, kernel, padding=0)",
+    cases=_padded_cases(),
+    random_case=_random_padded_case,
+    parts=PARTS,
+    explain=working,
+    misconceptions=PADDING
+    + _carried("flipped-kernel", "rows-flipped", "columns-flipped", "mean-for-sum", "integer-output", "overflow", "all-zeros"),
+    hints=(
+        "Padding changes the image, not the sliding. What would you hand to your conv2d?",
+        "np.pad adds a border: np.pad(image, 1) puts one row or column of zeros on each side.",
+        "Make a padded copy, np.pad(image, padding), and give it to conv2d together with the kernel.",
+    ),
+)
+
+# ------------------------------------------------------------------------------------------------ conv2d_strided
+
+
+def _stride_in_shape_only(image, kernel, padding=0, stride=1):
+    right = conv2d(image, kernel, padding, stride)
+    return conv2d(image, kernel, padding)[: right.shape[0], : right.shape[1]]
+
+
+def _stride_in_window_only(image, kernel, padding=0, stride=1):
+    every = conv2d(image, kernel, padding)
+    output = np.zeros(every.shape)
+    kept = every[::stride, ::stride]
+    output[: kept.shape[0], : kept.shape[1]] = kept
+    return output
+
+
+def _ceil_size(image, kernel, padding=0, stride=1):
+    right = conv2d(image, kernel, padding, stride)
+    sizes = [math.ceil((n + 2 * padding - k) / stride) + 1 for n, k in zip(np.shape(image), np.shape(kernel), strict=True)]
+    output = np.zeros(sizes)
+    output[: right.shape[0], : right.shape[1]] = right
+    return output
+
+
+def _without_plus_one(image, kernel, padding=0, stride=1):
+    return conv2d(image, kernel, padding, stride)[:-1, :-1]
+
+
+def _kernel_steps(image, kernel, padding=0, stride=1):
+    rows, columns = np.shape(kernel)
+    every = conv2d(image, kernel, padding)
+    return every[::rows, ::columns]
+
+
+def _pixels_skipped(image, kernel, padding=0, stride=1):
+    padded = np.pad(np.asarray(image, dtype=float), padding)[::stride, ::stride]
+    return conv2d(padded, kernel)
+
+
+STRIDE = (
+    Misconception(
+        "stride-ignored",
+        "The window moves one pixel at a time whatever the stride.",
+        lambda image, kernel, padding=0, stride=1: conv2d(image, kernel, padding),
+    ),
+    Misconception(
+        "stride-in-shape-only",
+        "The output has the right size, but the windows still move by 1. The window of output (i, j) starts at (i * stride, j * stride).",
+        _stride_in_shape_only,
+    ),
+    Misconception(
+        "stride-in-window-only",
+        "The windows move by the stride, but the output is as large as for stride 1, so most of it stays empty.",
+        _stride_in_window_only,
+    ),
+    Misconception(
+        "stride-on-rows-only",
+        "The stride was used going down but not going across.",
+        lambda image, kernel, padding=0, stride=1: conv2d(image, kernel, padding, (stride, 1)),
+    ),
+    Misconception(
+        "stride-on-columns-only",
+        "The stride was used going across but not going down.",
+        lambda image, kernel, padding=0, stride=1: conv2d(image, kernel, padding, (1, stride)),
+    ),
+    Misconception(
+        "ceil",
+        "The output's size was rounded up. A window that would reach past the edge is left out: round down (//).",
+        _ceil_size,
+    ),
+    Misconception(
+        "plus-one-forgotten",
+        "The last row and column are missing. The size is (padded - kernel) // stride + 1: the window at position 0 counts too.",
+        _without_plus_one,
+    ),
+    Misconception(
+        "stride-plus-one",
+        "The window moves by stride + 1. Stride 2 means starting at 0, 2, 4: one pixel is skipped, not two.",
+        lambda image, kernel, padding=0, stride=1: conv2d(image, kernel, padding, stride + 1),
+    ),
+    Misconception(
+        "starts-late",
+        "The first window starts at `stride` instead of 0.",
+        lambda image, kernel, padding=0, stride=1: conv2d(image, kernel, padding)[stride - 1 :: stride, stride - 1 :: stride],
+    ),
+    Misconception(
+        "kernel-as-stride",
+        "The window moves by its own size, so that windows never overlap. It should move by the stride.",
+        _kernel_steps,
+    ),
+    Misconception(
+        "pixels-skipped",
+        "Every stride-th pixel of the image was kept and the rest thrown away before sliding. The window moves in steps; what it covers stays whole.",
+        _pixels_skipped,
+    ),
+    Misconception(
+        "dilation-for-stride",
+        "The kernel was spread out (that is dilation) instead of moved in larger steps.",
+        lambda image, kernel, padding=0, stride=1: conv2d(image, kernel, padding, 1, stride),
+    ),
+    Misconception(
+        "padding-ignored",
+        "The padding got lost. Pad first, then slide.",
+        lambda image, kernel, padding=0, stride=1: conv2d(image, kernel, 0, stride),
+    ),
+    Misconception(
+        "padding-once",
+        "The padding was counted once in the output's size. It lies on both sides: H + 2 * padding.",
+        lambda image, kernel, padding=0, stride=1: conv2d(
+            np.pad(np.asarray(image, dtype=float), ((padding, 0), (padding, 0))), kernel, 0, stride
+        ),
+    ),
+    Misconception(
+        "padding-scaled",
+        "The padding was multiplied by the stride. Pad by the number that the caller gave.",
+        lambda image, kernel, padding=0, stride=1: conv2d(image, kernel, padding * stride, stride),
+    ),
+)
+
+CONV2D_STRIDED = CodeExercise(
+    name="conv2d_strided",
+    title="stride (7.3)",
+    points=4,
+    reference=conv2d,
+    signature="conv2d_strided(image, kernel, padding=0, stride=1)",
+    cases=(
+        Case((IMAGE_3X4, KERNEL_2X2)),
+        Case((IMAGE_4X6, KERNEL_2X3), {"stride": 2}),
+        Case((IMAGE_5X7, KERNEL_3X2), {"stride": 2, "padding": 1}, layout="read-only"),
+        Case((IMAGE_6X4, KERNEL_2X2), {"stride": 3}),
+        Case((IMAGE_5X7, KERNEL_3X3), {"stride": 2}, layout="strided"),
+        Case((IMAGE_5X7, KERNEL_2X3), {"stride": 3, "padding": 2}),
+        Case((IMAGE_4X6, KERNEL_3X3, 1, 2), layout="fortran"),
+        Case((IMAGE_3X4, np.array([[-2.0]])), {"stride": 2}),
+        Case((IMAGE_3X4, IMAGE_3X4 + 1), {"stride": 4}),
+        Case((IMAGE_6X4, KERNEL_3X2), {"padding": 1}),
+        Case((WHOLE, KERNEL_2X3 / 2), {"padding": 1, "stride": 2}, part="integers"),
+        Case((BYTES, SMALL_BYTES), {"stride": 2}, part="integers"),
+    ),
+    random_case=lambda rng: Case(_random_image_kernel(rng), {"padding": int(rng.integers(0, 3)), "stride": int(rng.integers(1, 4))}),
+    parts=PARTS,
+    explain=working,
+    misconceptions=STRIDE
+    + _carried("flipped-kernel", "rows-flipped", "columns-flipped", "mean-for-sum", "integer-output", "overflow", "all-zeros"),
+    hints=(
+        "With stride 2 the windows start at 0, 2, 4, ... Where does window number i start?",
+        "Two things change: how many windows there are, and where each of them begins.",
+        "The size is (padded height - kH) // stride + 1. Round down: a window that does not fit is left out.",
+        "In the loop: row = i * stride, col = j * stride, patch = padded[row:row + kH, col:col + kW].",
+    ),
+)
+
+# ------------------------------------------------------------------------------------------------ im2col
+
+IM2COL = CodeExercise(
+    name="im2col",
+    title="every window as a row",
+    points=3,
+    reference=im2col,
+    signature="im2col(image, kernel_height, kernel_width)",
+    cases=(
+        Case((IMAGE_3X4, 2, 2)),
+        Case((IMAGE_4X6, 2, 3), layout="read-only"),
+        Case((IMAGE_6X4, 3, 2), layout="strided"),
+        Case((IMAGE_3X4, 1, 1)),
+        Case((IMAGE_3X4, 3, 4), layout="fortran"),
+        Case((WHOLE / 4, 3, 3)),
+    ),
+    random_case=lambda rng: (lambda image, kernel: Case((image, *kernel.shape)))(*_random_image_kernel(rng)),
+    misconceptions=(
+        Misconception(
+            "one-column-a-window",
+            "The matrix is turned on its side: here each window is a row. (Some libraries do it the other way; then the product turns round too.)",
+            lambda image, kh, kw: im2col(image, kh, kw).T,
+        ),
+        Misconception(
+            "windows-down-first",
+            "The windows go down before they go across. Go through them as one reads: along each row, then the next row.",
+            lambda image, kh, kw: np.lib.stride_tricks.sliding_window_view(np.asarray(image), (kh, kw)).swapaxes(0, 1).reshape(-1, kh * kw),
+        ),
+        Misconception(
+            "pixels-down-first",
+            "The pixels of a window go down before they go across. Flatten each window row by row, as kernel.ravel() does.",
+            lambda image, kh, kw: np.lib.stride_tricks.sliding_window_view(np.asarray(image), (kh, kw)).swapaxes(2, 3).reshape(-1, kh * kw),
+        ),
+        Misconception(
+            "windows-side-by-side",
+            "The windows do not overlap. With stride 1 the next window begins one pixel on.",
+            lambda image, kh, kw: np.lib.stride_tricks.sliding_window_view(np.asarray(image), (kh, kw))[::kh, ::kw].reshape(-1, kh * kw),
+        ),
+        Misconception(
+            "not-flattened",
+            "The windows are still a grid. Make it a matrix: one row for each window, one column for each pixel of the window.",
+            lambda image, kh, kw: np.lib.stride_tricks.sliding_window_view(np.asarray(image), (kh, kw)),
+        ),
+        Misconception(
+            "height-width-swapped",
+            "The window is kernel_width high and kernel_height wide: the two are exchanged.",
+            lambda image, kh, kw: im2col(image, kw, kh),
+        ),
+        Misconception(
+            "windows-flipped",
+            "Each window is turned round. Flatten it as it is: top left pixel first.",
+            lambda image, kh, kw: im2col(image, kh, kw)[:, ::-1],
+        ),
+        Misconception(
+            "off-by-one",
+            "The windows in the last row and column are missing: there are (H - kernel_height + 1) * (W - kernel_width + 1) of them.",
+            lambda image, kh, kw: im2col(np.asarray(image)[:-1, :-1], kh, kw),
+        ),
+        Misconception(
+            "all-zeros",
+            "The matrix stayed at zero. Is each window stored in its row?",
+            lambda image, kh, kw: np.zeros_like(im2col(image, kh, kw)),
+        ),
+    ),
+    hints=(
+        "How many windows are there, and how many pixels has each? That is the shape of the matrix.",
+        "Use the two loops of conv2d, but keep the patch instead of summing it.",
+        "patch.ravel() flattens a patch row by row. Append each to a list and make an array of the list.",
+        "Window (i, j) belongs in row i * oW + j, where oW = W - kernel_width + 1.",
+    ),
+)
+
+# ------------------------------------------------------------------------------------------------ conv2d_dilated
+
+
+def _dilated(dilate):
+    return lambda image, kernel, dilation=1: dilate(np.asarray(image, dtype=float), np.asarray(kernel, dtype=float), dilation)
+
+
+def _undilated_size(image, kernel, dilation):
+    right = conv2d(image, kernel, dilation=dilation)
+    size = [n - k + 1 for n, k in zip(image.shape, kernel.shape, strict=True)]
+    output = np.zeros(size)
+    output[: right.shape[0], : right.shape[1]] = right
+    return output
+
+
+CONV2D_DILATED = CodeExercise(
+    name="conv2d_dilated",
+    title="dilation",
+    points=3,
+    reference=lambda image, kernel, dilation=1: conv2d(image, kernel, dilation=dilation),
+    signature="conv2d_dilated(image, kernel, dilation=1)",
+    cases=(
+        Case((IMAGE_3X4, KERNEL_2X2)),
+        Case((IMAGE_4X6, KERNEL_2X3), {"dilation": 2}, layout="read-only"),
+        Case((IMAGE_5X7, KERNEL_3X3), {"dilation": 2}),
+        Case((IMAGE_6X4, KERNEL_3X2), {"dilation": 2}, layout="strided"),
+        Case((IMAGE_4X6, KERNEL_2X2), {"dilation": 3}, layout="fortran"),
+        Case((IMAGE_3X4, np.array([[-2.0]])), {"dilation": 3}),
+        Case((IMAGE_5X7, KERNEL_2X3), {"dilation": 1}),
+        Case((WHOLE, KERNEL_2X3 / 2), {"dilation": 2}, part="integers"),
+        Case((BYTES, SMALL_BYTES), {"dilation": 2}, part="integers"),
+    ),
+    random_case=lambda rng: (
+        lambda k, d, extra: Case(
+            (_ints(rng, d * (k[0] - 1) + 1 + extra[0], d * (k[1] - 1) + 1 + extra[1]), _ints(rng, *k)), {"dilation": d}
+        )
+    )([int(n) for n in rng.integers(1, 4, size=2)], int(rng.integers(1, 4)), [int(n) for n in rng.integers(0, 4, size=2)]),
+    parts=PARTS,
+    explain=lambda index, image, kernel, dilation=1: working(index, image, kernel, dilation=dilation),
+    misconceptions=(
+        Misconception(
+            "dilation-ignored",
+            "The taps lie side by side whatever the dilation.",
+            _dilated(lambda image, kernel, d: conv2d(image, kernel)),
+        ),
+        Misconception(
+            "stride-for-dilation",
+            "The window was moved in larger steps (that is stride). Dilation spreads the taps within one window; windows still start at 0, 1, 2, ...",
+            _dilated(lambda image, kernel, d: conv2d(image, kernel, stride=d)),
+        ),
+        Misconception(
+            "one-gap-too-many",
+            "The taps lie dilation + 1 apart. Dilation 2 means that taps are 2 pixels apart, with one pixel between.",
+            _dilated(lambda image, kernel, d: conv2d(image, kernel, dilation=d + 1)),
+        ),
+        Misconception(
+            "both-stride-and-dilation",
+            "The taps are spread, and the windows also move in larger steps. Dilation leaves the stride at 1.",
+            _dilated(lambda image, kernel, d: conv2d(image, kernel, stride=d, dilation=d)),
+        ),
+        Misconception(
+            "dilated-rows-only",
+            "The taps are spread going down but not going across.",
+            _dilated(lambda image, kernel, d: conv2d(image, kernel, dilation=(d, 1))),
+        ),
+        Misconception(
+            "dilated-columns-only",
+            "The taps are spread going across but not going down.",
+            _dilated(lambda image, kernel, d: conv2d(image, kernel, dilation=(1, d))),
+        ),
+        Misconception(
+            "undilated-size",
+            "The output's size was computed as if there were no gaps, so its last rows and columns stay at zero.",
+            _dilated(_undilated_size),
+        ),
+        Misconception("flipped-kernel", FLIPPED, _dilated(lambda image, kernel, d: conv2d(image, kernel[::-1, ::-1], dilation=d))),
+        Misconception(
+            "integer-output",
+            _named("integer-output").sentence,
+            _dilated(lambda image, kernel, d: np.trunc(conv2d(image, kernel, dilation=d))),
+        ),
+        Misconception(
+            "all-zeros",
+            _named("all-zeros").sentence,
+            _dilated(lambda image, kernel, d: np.zeros_like(conv2d(image, kernel, dilation=d))),
+        ),
+    ),
+    hints=(
+        "Which pixels does a 2x2 kernel with dilation 2 touch when its top left tap lies on (0, 0)?",
+        "Slices can take steps: image[0:5:2] takes pixels 0, 2 and 4.",
+        "With dilation d the kernel covers d * (kH - 1) + 1 rows. How many windows of that height fit?",
+        "patch = image[i:i + d * (kH - 1) + 1:d, j:j + d * (kW - 1) + 1:d]",
+    ),
+)
+
+# ------------------------------------------------------------------------------------------------ conv_layer
+
+
+def _layer(answer):
+    def wrong(x, w, b, stride=1, padding=0):
+        x, w, b = (np.asarray(a, dtype=float) for a in (x, w, b))
+        return answer(x, w, b, stride, padding)
+
+    return wrong
+
+
+def _zero(b):
+    return np.zeros_like(b)
+
+
+def _only_first_image(x, w, b, s, p):
+    output = np.zeros_like(conv_layer(x, w, b, s, p))
+    output[0] = conv_layer(x, w, b, s, p)[0]
+    return output
+
+
+def _filters_accumulate(x, w, b, s, p):
+    return np.cumsum(conv_layer(x, w, _zero(b), s, p), axis=1) + b[:, None, None]
+
+
+def _stride_in_layer_shape_only(x, w, b, s, p):
+    right = conv_layer(x, w, b, s, p)
+    return conv_layer(x, w, b, 1, p)[..., : right.shape[2], : right.shape[3]]
+
+
+LAYER = (
+    Misconception(
+        "bias-forgotten",
+        "The bias is missing: add b[o] to every value of feature map o.",
+        _layer(lambda x, w, b, s, p: conv_layer(x, w, _zero(b), s, p)),
+    ),
+    Misconception(
+        "bias-per-tap",
+        "The bias was added once for every weight of the kernel. Add it once, after the sum.",
+        _layer(lambda x, w, b, s, p: conv_layer(x, w, b * w[0].size, s, p)),
+    ),
+    Misconception(
+        "bias-per-channel",
+        "The bias was added once for every input channel. Sum over the channels first, then add it once.",
+        _layer(lambda x, w, b, s, p: conv_layer(x, w, b * w.shape[1], s, p)),
+    ),
+    Misconception(
+        "one-bias-for-all",
+        "All feature maps got the first filter's bias. Feature map o gets b[o].",
+        _layer(lambda x, w, b, s, p: conv_layer(x, w, np.full_like(b, b[0]), s, p)),
+    ),
+    Misconception(
+        "bias-summed",
+        "Every feature map got the sum of all biases. Feature map o gets b[o] alone.",
+        _layer(lambda x, w, b, s, p: conv_layer(x, w, np.full_like(b, b.sum()), s, p)),
+    ),
+    Misconception("bias-subtracted", "The bias was subtracted. Add it.", _layer(lambda x, w, b, s, p: conv_layer(x, w, -b, s, p))),
+    Misconception(
+        "first-channel-only",
+        "Only the first input channel was used. A filter reaches through all of them: (C, kH, kW) weights, one sum.",
+        _layer(lambda x, w, b, s, p: conv_layer(x[:, :1], w[:, :1], b, s, p)),
+    ),
+    Misconception(
+        "last-channel-only",
+        "Only the last input channel is left: each channel overwrote the one before. Add the channels up (+=).",
+        _layer(lambda x, w, b, s, p: conv_layer(x[:, -1:], w[:, -1:], b, s, p)),
+    ),
+    Misconception(
+        "channels-averaged",
+        "The channels were averaged. Add them up.",
+        _layer(lambda x, w, b, s, p: conv_layer(x, w / w.shape[1], b, s, p)),
+    ),
+    Misconception(
+        "same-kernel-for-all-channels",
+        "Every input channel met the kernel of the first. A filter has a kernel of its own for each channel: w[o, c].",
+        _layer(lambda x, w, b, s, p: conv_layer(x, np.repeat(w[:, :1], w.shape[1], axis=1), b, s, p)),
+    ),
+    Misconception(
+        "first-filter-only",
+        "Every feature map came from the first filter. Feature map o comes from w[o].",
+        _layer(lambda x, w, b, s, p: conv_layer(x, np.repeat(w[:1], len(w), axis=0), b, s, p)),
+    ),
+    Misconception(
+        "filters-accumulate",
+        "Each feature map also holds the sums of the filters before it. Start from zero for every filter.",
+        _layer(_filters_accumulate),
+    ),
+    Misconception(
+        "first-image-only",
+        "Only the first image of the batch was worked on; the others stayed at zero. Loop over the whole batch.",
+        _layer(_only_first_image),
+    ),
+    Misconception(
+        "batch-forgotten",
+        "There is one result for the whole batch. Each image has its own: the output starts with N.",
+        _layer(lambda x, w, b, s, p: conv_layer(x[:1], w, b, s, p)[0]),
+    ),
+    Misconception(
+        "channels-last",
+        "The feature maps came out last, (N, oH, oW, O). Here and in PyTorch they stand second: (N, O, oH, oW).",
+        _layer(lambda x, w, b, s, p: conv_layer(x, w, b, s, p).transpose(0, 2, 3, 1)),
+    ),
+    Misconception("flipped-kernel", FLIPPED, _layer(lambda x, w, b, s, p: conv_layer(x, w[:, :, ::-1, ::-1], b, s, p))),
+    Misconception(
+        "channels-reversed",
+        "The filter's channels met the image's channels in the opposite order.",
+        _layer(lambda x, w, b, s, p: conv_layer(x, w[:, ::-1], b, s, p)),
+    ),
+    Misconception(
+        "stride-ignored",
+        "The window moves one pixel at a time whatever the stride.",
+        _layer(lambda x, w, b, s, p: conv_layer(x, w, b, 1, p)),
+    ),
+    Misconception(
+        "stride-in-shape-only",
+        "The output has the right size, but the windows still move by 1.",
+        _layer(_stride_in_layer_shape_only),
+    ),
+    Misconception(
+        "padding-ignored",
+        "The padding got lost. Pad the last two axes, then slide.",
+        _layer(lambda x, w, b, s, p: conv_layer(x, w, b, s, 0)),
+    ),
+    Misconception(
+        "relu-added",
+        "Negative values were set to zero. That is the activation (ReLU), a layer of its own; a convolution keeps its sign.",
+        _layer(lambda x, w, b, s, p: np.maximum(conv_layer(x, w, b, s, p), 0)),
+    ),
+    Misconception("mean-for-sum", _named("mean-for-sum").sentence, _layer(lambda x, w, b, s, p: conv_layer(x, w / w[0].size, b, s, p))),
+    Misconception("integer-output", _named("integer-output").sentence, _layer(lambda x, w, b, s, p: np.trunc(conv_layer(x, w, b, s, p)))),
+    Misconception(
+        "all-zeros",
+        "The output stayed at zero. Is the sum stored in output[n, o, i, j]?",
+        _layer(lambda x, w, b, s, p: np.zeros_like(conv_layer(x, w, b, s, p))),
+    ),
+)
+
+
+def _layer_arguments(rng, n, c, o, height, width, kernel_height, kernel_width):
+    return (
+        _ints(rng, n, c, height, width),
+        _ints(rng, o, c, kernel_height, kernel_width, low=-3, high=4),
+        _ints(rng, o, low=-9, high=10) + 0.5,
+    )
+
+
+def _layer_case(*shape, part="core", layout="plain", **kwargs):
+    return Case(_layer_arguments(_rng, *shape), kwargs, part, layout)
+
+
+def _random_layer_case(rng):
+    n, c, o = (int(k) for k in rng.integers(1, 4, size=3))
+    image, kernel = _random_image_kernel(rng)
+    return Case(
+        _layer_arguments(rng, n, c, o, *image.shape, *kernel.shape), {"stride": int(rng.integers(1, 4)), "padding": int(rng.integers(0, 3))}
+    )
+
+
+def _layer_working(index, x, w, b, stride=1, padding=0):
+    n, o, i, j = index
+    parts = [working((i, j), channel, kernel, padding, stride) for channel, kernel in zip(x[n], w[o], strict=True)]
+    inputs, windows, kernels = (tuple(getattr(part, name)[0] for part in parts) for name in ("inputs", "windows", "kernels"))
+    return Working(inputs, parts[0].mask, windows, kernels, bias=float(b[o]))
+
+
+_BYTE_LAYER = (
+    np.random.default_rng(3).integers(0, 256, size=(2, 2, 3, 4)).astype(np.uint8),
+    np.array([[[[2, 1]], [[3, 2]]]], dtype=np.uint8),
+    np.array([1], dtype=np.uint8),
+)
+
+CONV_LAYER = CodeExercise(
+    name="conv_layer",
+    title="a convolutional layer",
+    points=6,
+    reference=conv_layer,
+    signature="conv_layer(x, w, b, stride=1, padding=0)",
+    cases=(
+        _layer_case(1, 1, 1, 3, 4, 2, 2),
+        _layer_case(1, 2, 1, 3, 4, 2, 3),
+        _layer_case(1, 1, 3, 4, 3, 2, 2),
+        _layer_case(2, 3, 2, 4, 5, 3, 2, layout="read-only"),
+        _layer_case(2, 2, 3, 5, 6, 2, 3, stride=2),
+        _layer_case(2, 3, 2, 4, 6, 3, 3, padding=1, layout="strided"),
+        _layer_case(3, 2, 2, 5, 7, 3, 2, stride=3, padding=2, layout="fortran"),
+        _layer_case(2, 3, 4, 3, 5, 1, 1),
+        _layer_case(1, 2, 2, 2, 3, 2, 3),
+        Case(_BYTE_LAYER, {"padding": 1}, part="integers"),
+    ),
+    random_case=_random_layer_case,
+    parts=PARTS,
+    explain=_layer_working,
+    misconceptions=LAYER,
+    hints=(
+        "Begin with one image and one filter: what do you do with three channels that you did not have to do with one?",
+        "For one window: patch has shape (C, kH, kW), and so has w[o]. Multiply them entry by entry, add up everything, then add b[o].",
+        "Pad only the last two axes: np.pad(x, ((0, 0), (0, 0), (padding, padding), (padding, padding))).",
+        "Loops over n, o, i, j, and in them: output[n, o, i, j] = np.sum(x[n, :, row:row + kH, col:col + kW] * w[o]) + b[o]. "
+        "The loops over n and o can go once you have seen it work.",
+    ),
+)
+
+# ------------------------------------------------------------------------------------------------ conv_parameters
+
+
+def _count_with(formula):
+    def answer(in_channels, out_channels, kernel_height, kernel_width, bias=True, groups=1):
+        return formula(in_channels, out_channels, kernel_height, kernel_width, bool(bias), groups)
+
+    return answer
+
+
+CONV_PARAMETERS = CodeExercise(
+    name="conv_parameters",
+    title="counting a layer's parameters",
+    points=3,
+    reference=arithmetic.conv_parameters,
+    signature="conv_parameters(in_channels, out_channels, kernel_height, kernel_width, bias=True, groups=1)",
+    exact=True,
+    cases=(
+        Case((1, 16, 5, 5)),
+        Case((3, 64, 3, 3)),
+        Case((3, 64, 3, 3, False)),
+        Case((2, 5, 3, 4)),
+        Case((4, 8, 3, 3), {"bias": False}),
+        Case((32, 64, 1, 1)),
+        Case((32, 32, 3, 3), {"groups": 32}),
+        Case((8, 12, 3, 2), {"groups": 4}),
+        Case((6, 4, 2, 5), {"groups": 2, "bias": False}),
+        Case((1, 1, 1, 1)),
+    ),
+    random_case=lambda rng: (
+        lambda g: Case(
+            (g * int(rng.integers(1, 9)), g * int(rng.integers(1, 9)), int(rng.integers(1, 6)), int(rng.integers(1, 6))),
+            {"groups": g, "bias": bool(rng.integers(2))},
+        )
+    )(int(rng.integers(1, 5))),
+    misconceptions=(
+        Misconception(
+            "bias-forgotten",
+            "The biases are missing: one for each output channel, when bias is True.",
+            _count_with(lambda c, o, h, w, b, g: o * (c // g) * h * w),
+        ),
+        Misconception(
+            "bias-always",
+            "The biases were counted although bias=False.",
+            _count_with(lambda c, o, h, w, b, g: o * ((c // g) * h * w + 1)),
+        ),
+        Misconception(
+            "one-bias-for-all",
+            "One bias was counted for the whole layer. Each output channel has its own.",
+            _count_with(lambda c, o, h, w, b, g: o * (c // g) * h * w + b),
+        ),
+        Misconception(
+            "bias-per-kernel",
+            "A bias was counted for every pair of input and output channel. There is one for each output channel.",
+            _count_with(lambda c, o, h, w, b, g: o * (c // g) * (h * w + b)),
+        ),
+        Misconception(
+            "bias-per-input-channel",
+            "As many biases as input channels were counted. There is one for each output channel.",
+            _count_with(lambda c, o, h, w, b, g: o * (c // g) * h * w + b * c),
+        ),
+        Misconception(
+            "one-input-channel",
+            "The input channels are missing. Each filter has a kernel for every input channel that it sees.",
+            _count_with(lambda c, o, h, w, b, g: o * (h * w + b)),
+        ),
+        Misconception(
+            "one-filter",
+            "The weights of a single filter were counted. There are out_channels of them.",
+            _count_with(lambda c, o, h, w, b, g: (c // g) * h * w + b * o),
+        ),
+        Misconception(
+            "height-twice",
+            "The kernel's height was used for its width too.",
+            _count_with(lambda c, o, h, w, b, g: o * ((c // g) * h * h + b)),
+        ),
+        Misconception(
+            "groups-ignored",
+            "The groups are not in the result. With g groups each filter sees in_channels / g channels.",
+            _count_with(lambda c, o, h, w, b, g: o * (c * h * w + b)),
+        ),
+        Misconception(
+            "groups-twice",
+            "Both channel numbers were divided by the groups, for one group only. All g groups together have out_channels filters.",
+            _count_with(lambda c, o, h, w, b, g: (o // g) * (c // g) * h * w + b * o),
+        ),
+        Misconception(
+            "groups-multiplied",
+            "The weights were multiplied by the groups. Groups make a layer smaller: each filter sees fewer channels.",
+            _count_with(lambda c, o, h, w, b, g: o * (c * g * h * w + b)),
+        ),
+    ),
+    hints=(
+        "How many weights has one filter? It is a small box, not a square.",
+        "One filter has in_channels / groups kernels of kernel_height x kernel_width weights.",
+        "There are out_channels filters, and each has one bias when bias is True.",
+        "out_channels * (in_channels // groups * kernel_height * kernel_width + (1 if bias else 0))",
+    ),
+)
+
+EXERCISES = (OUTPUT_SIZE, CONV2D, CONV2D_PADDED, CONV2D_STRIDED, IM2COL, CONV2D_DILATED, CONV_LAYER, CONV_PARAMETERS)
