@@ -1,0 +1,383 @@
+"""Two-dimensional convolution: one contract, that of `torch.nn.functional.conv2d`, and five ways to keep it.
+
+`conv2d` checks its arguments, pads, and hands over to one of
+
+==========  ====================================================================================================
+`loops`     one loop for each index of the formula: the specification, to be read
+`im2col`    every window becomes a column of a matrix, and the convolution one matrix product
+`strided`   the windows are a view of the image's own memory, contracted with the kernel
+`fft`       a product of spectra: the cost does not depend on the kernel's size
+`sparse`    a matrix that holds the kernel once per output cell, times the image as a vector
+==========  ====================================================================================================
+
+As everywhere in deep learning the kernel is *not* flipped: this is cross-correlation.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from course_lib.arithmetic import dilated_size, output_size, pair, same_padding, whole_number
+
+
+def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1, method="im2col"):
+    """Convolve images with kernels, as `torch.nn.functional.conv2d` does.
+
+    `y[n, o, i, j] = bias[o] + sum over c, u, v of weight[o, c, u, v] * x[n, c, i*stride + u*dilation, j*stride + v*dilation]`
+    on the zero-padded `x`, where `c` runs over the input channels of the group of `o`.
+
+    Parameters
+    ----------
+    x : array_like, (N, C_in, H, W) or (C_in, H, W)
+        Images. `N` may be 0.
+    weight : array_like, (C_out, C_in / groups, kH, kW)
+        Kernels.
+    bias : array_like, (C_out,), optional
+        Added to each output channel.
+    stride, dilation : int or (int, int)
+        Step of the window, and step between the kernel's cells, for (rows, columns); at least 1.
+    padding : int or (int, int) or "valid" or "same"
+        Zeros added on both sides, for (rows, columns). "valid" is 0. "same" keeps H and W: it needs stride 1, and gives an even
+        kernel its odd zero at the bottom and the right.
+    groups : int
+        Groups of channels that do not see each other; divides C_in and C_out. `groups=C_in` is a depthwise convolution.
+    method : {"im2col", "strided", "fft", "sparse", "loops"}
+        How to compute it. All give the same numbers, up to the rounding of floats.
+
+    Returns
+    -------
+    ndarray, (N, C_out, H_out, W_out) or (C_out, H_out, W_out)
+        A new array; sizes as `course_lib.arithmetic.output_size` has them. Integers (and booleans) throughout give int64, exactly;
+        otherwise the type is NumPy's promotion of the arguments' types: float32 stays float32, uint8 with float32 gives float32.
+        float16 adds up in float32.
+
+    Raises
+    ------
+    ValueError
+        When shapes do not go together, the (dilated) kernel does not fit the padded image, an option is out of its range, the values are
+        not real numbers, an integer result could leave int64, or `method="fft"` cannot be exact (NaN, infinity, integers too large).
+
+    Examples
+    --------
+    >>> conv2d([[[1, 2, 3], [4, 5, 6]]], [[[[1, 0], [0, 1]]]])
+    array([[[6, 8]]])
+    """
+    if method not in METHODS:
+        raise ValueError(f"method must be one of {', '.join(map(repr, METHODS))}, got {method!r}")
+    x, weight = real_array("x", x), real_array("weight", weight)
+    images = as_batch(x)
+    geometry = conv_geometry(images.shape[1:], weight.shape, stride, padding, dilation, groups)
+    arrays = [images, weight]
+    if bias is not None:
+        arrays.append(real_array("bias", bias))
+        if arrays[2].shape != weight.shape[:1]:
+            raise ValueError(f"bias must have shape ({len(weight)},), one for each kernel of weight {weight.shape}, got {arrays[2].shape}")
+    work, result = _number_types(*arrays)
+    if work.kind == "i":
+        _check_integers_fit(*arrays)
+    images, weight = images.astype(work, copy=False), weight.astype(work, copy=False)
+    y = METHODS[method](pad2d(images, geometry.margins), weight, geometry)
+    if bias is not None:
+        y = y + arrays[2].astype(work, copy=False)[:, None, None]
+    y = y.astype(result, copy=False)
+    return y if x.ndim == 4 else y[0]
+
+
+# --- the five: from x, (N, C_in, H, W), checked and already padded, to (N, C_out, H_out, W_out) without bias ---
+
+
+def _loops(x, weight, geometry):
+    (step_i, step_j), (step_u, step_v) = geometry.stride, geometry.dilation
+    out_channels, group_channels, kernel_height, kernel_width = weight.shape
+    y = np.zeros((len(x), out_channels, *geometry.out_size), x.dtype)
+    for n, o, i, j in np.ndindex(y.shape):
+        first = o // (out_channels // geometry.groups) * group_channels  # of the input channels that o's group sees
+        for c in range(group_channels):
+            for u in range(kernel_height):
+                for v in range(kernel_width):
+                    y[n, o, i, j] += weight[o, c, u, v] * x[n, first + c, i * step_i + u * step_u, j * step_j + v * step_v]
+    return y
+
+
+def _im2col(x, weight, geometry):
+    groups, taps = geometry.groups, math.prod(weight.shape[1:])
+    rows = weight.reshape(groups, len(weight) // groups, taps)
+    columns = _columns(x, weight.shape[2:], geometry).reshape(len(x), groups, taps, math.prod(geometry.out_size))
+    return (rows @ columns).reshape(len(x), len(weight), *geometry.out_size)
+
+
+def _strided(x, weight, geometry):
+    windows = sliding_windows(x, weight.shape[2:], geometry.stride, geometry.dilation)
+    grouped = zip(np.split(weight, geometry.groups), np.split(windows, geometry.groups, axis=1), strict=True)
+    maps = [
+        np.tensordot(kernels, views, axes=((1, 2, 3), (1, 4, 5))) for kernels, views in grouped
+    ]  # each (C_out / groups, N, H_out, W_out)
+    return np.ascontiguousarray(np.concatenate(maps).swapaxes(0, 1))
+
+
+def _fft(x, weight, geometry):
+    _check_fft_is_exact(x, weight)
+    groups, stride, dilation = geometry.groups, geometry.stride, geometry.dilation
+    images, _, height, width = x.shape
+    out_channels, group_channels, *kernel = weight.shape
+    span = dilated_size(kernel[0], dilation[0]), dilated_size(kernel[1], dilation[1])
+    kernels = np.zeros((out_channels, group_channels, *span), weight.dtype)
+    kernels[..., :: dilation[0], :: dilation[1]] = weight
+    # A spectrum's rounding errors are as large for small pixels as for large ones: double precision keeps them below float32's own.
+    double = np.promote_types(x.dtype, np.float64)
+    frequencies = height, width // 2 + 1
+    image_spectra = np.fft.rfft2(x.astype(double))
+    image_spectra = image_spectra.reshape(images, groups, group_channels, *frequencies)
+    kernel_spectra = np.fft.rfft2(kernels.astype(double), s=(height, width))
+    kernel_spectra = kernel_spectra.reshape(groups, out_channels // groups, group_channels, *frequencies)
+    # The conjugate makes the product a correlation. It wraps around at the border, where no window of the padded image starts.
+    spectra = np.einsum("ngchw,gochw->ngohw", image_spectra, kernel_spectra.conj())
+    everywhere = np.fft.irfft2(spectra, s=(height, width)).reshape(images, out_channels, height, width)
+    y = everywhere[..., : height - span[0] + 1 : stride[0], : width - span[1] + 1 : stride[1]]
+    return np.rint(y).astype(x.dtype) if x.dtype.kind == "i" else y.astype(x.dtype)
+
+
+def _sparse(x, weight, geometry):
+    matrix = convolution_matrix(weight, x.shape[1:], geometry.stride, 0, geometry.dilation, geometry.groups)
+    y = matrix @ x.reshape(len(x), math.prod(x.shape[1:])).T  # one column for each image
+    return np.ascontiguousarray(y.T).reshape(len(x), len(weight), *geometry.out_size)
+
+
+METHODS = {"im2col": _im2col, "strided": _strided, "fft": _fft, "sparse": _sparse, "loops": _loops}
+
+
+# --- their parts ---
+
+
+def pad2d(x, margins, value=0):
+    """Return `x`, (..., H, W), with `((top, bottom), (left, right))` cells of `value` around it; `x` itself when all are 0."""
+    if not any(map(any, margins)):
+        return x
+    return np.pad(x, [(0, 0)] * (x.ndim - 2) + list(margins), constant_values=value)
+
+
+def sliding_windows(x, kernel_size, stride=(1, 1), dilation=(1, 1)):
+    """Return every window of `x`, (N, C, H, W), as a read-only view (N, C, H_out, W_out, kH, kW). Nothing is copied."""
+    span = dilated_size(kernel_size[0], dilation[0]), dilated_size(kernel_size[1], dilation[1])
+    windows = np.lib.stride_tricks.sliding_window_view(x, span, axis=(2, 3))
+    return windows[:, :, :: stride[0], :: stride[1], :: dilation[0], :: dilation[1]]
+
+
+def im2col(x, kernel_size, stride=1, padding=0, dilation=1):
+    """Return every window of the padded images as a column, as `torch.nn.functional.unfold` does.
+
+    Parameters
+    ----------
+    x : array_like, (N, C, H, W)
+        Images.
+    kernel_size, stride, padding, dilation : int or (int, int)
+        As in `conv2d`.
+
+    Returns
+    -------
+    ndarray, (N, C * kH * kW, H_out * W_out)
+        Of the type of `x`. `weight.reshape(C_out, -1) @ im2col(x, (kH, kW))` is the convolution.
+
+    Raises
+    ------
+    ValueError
+        As `conv2d`.
+    """
+    x, kernel_size = real_array("x", x), pair("kernel_size", kernel_size, 1)
+    if x.ndim != 4:
+        raise ValueError(f"x must have shape (N, C, H, W), got {x.shape}")
+    geometry = conv_geometry(x.shape[1:], (1, x.shape[1], *kernel_size), stride, padding, dilation, 1)
+    return _columns(pad2d(x, geometry.margins), kernel_size, geometry)
+
+
+def convolution_matrix(weight, input_shape, stride=1, padding=0, dilation=1, groups=1):
+    """Return the sparse matrix that convolves a flattened image: a convolution is linear, so there is one.
+
+    Row `(o, i, j)` holds the kernel of output channel `o` over the input cells that output cell `(i, j)` sees. The matrix
+    times `x.ravel()` is `conv2d(x, weight, ...).ravel()`; its transpose is the transposed convolution.
+
+    Parameters
+    ----------
+    weight : array_like, (C_out, C_in / groups, kH, kW)
+        Kernels.
+    input_shape : (C_in, H, W)
+        Shape of one image, before padding.
+    stride, padding, dilation, groups
+        As in `conv2d`.
+
+    Returns
+    -------
+    scipy.sparse.csr_array, (C_out * H_out * W_out, C_in * H * W)
+        Of the type that `conv2d` gives for `weight`. Padding has no columns; zeros of the kernel are stored.
+
+    Raises
+    ------
+    ValueError
+        As `conv2d`.
+    """
+    from scipy import sparse  # only this function needs SciPy, which would double the time to import the module
+
+    weight = real_array("weight", weight)
+    geometry = conv_geometry(input_shape, weight.shape, stride, padding, dilation, groups)
+    work, _ = _number_types(weight)
+    if work.kind == "i":
+        _check_integers_fit(np.ones(1, int), weight)
+    cells = np.arange(math.prod(input_shape)).reshape(1, *input_shape)
+    seen = sliding_windows(pad2d(cells, geometry.margins, value=-1), weight.shape[2:], geometry.stride, geometry.dilation)[0]
+    # All entries, indexed by (group, output channel in it, i, j, input channel in it, u, v)
+    out_channels, group_channels, kernel_height, kernel_width = weight.shape
+    shape = (geometry.groups, out_channels // geometry.groups, *geometry.out_size, group_channels, kernel_height, kernel_width)
+    outputs = np.arange(out_channels * math.prod(geometry.out_size)).reshape(*shape[:4], 1, 1, 1)
+    inputs = np.moveaxis(seen.reshape(geometry.groups, group_channels, *seen.shape[1:]), 1, 3)[:, None]
+    values = weight.astype(work).reshape(*shape[:2], 1, 1, *shape[4:])
+    row, column, value = (np.broadcast_to(part, shape).ravel() for part in (outputs, inputs, values))
+    inside = column >= 0
+    size = (outputs.size, cells.size)
+    return sparse.csr_array((value[inside], (row[inside], column[inside])), shape=size)
+
+
+def _columns(x, kernel_size, geometry):
+    """Return the windows of padded images as columns, (N, C * kH * kW, H_out * W_out)."""
+    images, channels = x.shape[:2]
+    columns = np.empty((images, channels, *kernel_size, *geometry.out_size), x.dtype)
+    for u, v in np.ndindex(*kernel_size):  # what cell (u, v) of the kernel meets, in all windows at once
+        rows, cols = (
+            slice(cell * dilation, cell * dilation + (size - 1) * stride + 1, stride)
+            for cell, dilation, stride, size in zip((u, v), geometry.dilation, geometry.stride, geometry.out_size, strict=True)
+        )
+        columns[:, :, u, v] = x[:, :, rows, cols]
+    return columns.reshape(images, channels * math.prod(kernel_size), math.prod(geometry.out_size))
+
+
+# --- what is asked of the arguments ---
+
+
+class Geometry(NamedTuple):
+    """A convolution's options, checked and written out: everything as `(rows, columns)`."""
+
+    stride: tuple[int, int]
+    dilation: tuple[int, int]
+    groups: int
+    margins: tuple[tuple[int, int], tuple[int, int]]
+    """Padding: `((top, bottom), (left, right))`."""
+    out_size: tuple[int, int]
+
+
+def conv_geometry(input_shape, weight_shape, stride=1, padding=0, dilation=1, groups=1):
+    """Check that a convolution is possible, and return its `Geometry`.
+
+    Parameters
+    ----------
+    input_shape : (C_in, H, W)
+    weight_shape : (C_out, C_in / groups, kH, kW)
+    stride, padding, dilation, groups
+        As in `conv2d`.
+
+    Raises
+    ------
+    ValueError
+        When it is not possible, with the shapes and options that are at odds.
+    """
+    input_shape, weight_shape = tuple(input_shape), tuple(weight_shape)
+    if len(input_shape) != 3 or min(input_shape) < 1:
+        raise ValueError(f"an image must have shape (C, H, W) with no axis empty, got {input_shape}")
+    if len(weight_shape) != 4 or min(weight_shape) < 1:
+        advice = "; one 2-D kernel becomes kernel[None, None]" if len(weight_shape) == 2 else ""
+        raise ValueError(f"weight must have shape (C_out, C_in / groups, kH, kW) with no axis empty, got {weight_shape}{advice}")
+    stride, dilation, groups = pair("stride", stride, 1), pair("dilation", dilation, 1), whole_number("groups", groups, 1)
+    channels, *size = input_shape
+    out_channels, group_channels, *kernel = weight_shape
+    if channels % groups or out_channels % groups:
+        raise ValueError(
+            f"groups={groups} must divide the channels of the image and of the output, got C_in={channels} (image {input_shape}) "
+            f"and C_out={out_channels} (weight {weight_shape})"
+        )
+    if group_channels != channels // groups:
+        raise ValueError(
+            f"the image has {channels} channels (shape {input_shape}), so with groups={groups} weight must have shape "
+            f"({out_channels}, {channels // groups}, {kernel[0]}, {kernel[1]}), got {weight_shape}"
+        )
+    margins = _margins(padding, kernel, stride, dilation)
+    span = tuple(dilated_size(k, d) for k, d in zip(kernel, dilation, strict=True))
+    padded = tuple(cells + before + after for cells, (before, after) in zip(size, margins, strict=True))
+    if span[0] > padded[0] or span[1] > padded[1]:
+        raise ValueError(
+            f"the kernel does not fit: {kernel[0]}x{kernel[1]} with dilation {dilation} spans {span[0]}x{span[1]}, "
+            f"and the {size[0]}x{size[1]} image with padding {padding!r} has {padded[0]}x{padded[1]} "
+            f"(image {input_shape}, weight {weight_shape})"
+        )
+    out_size = tuple(output_size(p, k, stride=s, dilation=d) for p, k, s, d in zip(padded, kernel, stride, dilation, strict=True))
+    return Geometry(stride, dilation, groups, margins, out_size)
+
+
+def real_array(name, values):
+    """Return `values` as an array of real numbers (booleans count), without copying an array.
+
+    Raises
+    ------
+    ValueError
+        When they are ragged, complex, text or objects.
+    """
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise ValueError(f"{name} must be an array, with rows of equal length: {error}") from None
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"{name} must hold real numbers, got dtype {array.dtype} and shape {array.shape}")
+    return array
+
+
+def as_batch(x):
+    """Return `x`, (N, C, H, W) or (C, H, W), as (N, C, H, W).
+
+    Raises
+    ------
+    ValueError
+        When `x` has another rank, or an empty axis other than N.
+    """
+    if x.ndim not in (3, 4) or 0 in x.shape[-3:]:
+        advice = "; one gray image becomes image[None]" if x.ndim == 2 else ""
+        raise ValueError(f"x must have shape (N, C, H, W) or (C, H, W) with only N allowed to be 0, got {x.shape}{advice}")
+    return x if x.ndim == 4 else x[None]
+
+
+def _margins(padding, kernel, stride, dilation):
+    if isinstance(padding, str):
+        if padding == "valid":
+            return (0, 0), (0, 0)
+        if padding == "same":
+            if stride != (1, 1):
+                raise ValueError(f'padding="same" needs stride 1, got stride {stride}: with a larger step the size cannot stay the same')
+            return same_padding(kernel[0], dilation[0]), same_padding(kernel[1], dilation[1])
+        raise ValueError(f'padding must be a whole number, a pair, "same" or "valid", got {padding!r}')
+    rows, columns = pair("padding", padding, 0)
+    return (rows, rows), (columns, columns)
+
+
+def _number_types(*arrays):
+    """Return the type to compute in and the type to give back."""
+    if all(array.dtype.kind in "biu" for array in arrays):
+        return np.dtype(np.int64), np.dtype(np.int64)
+    result = np.result_type(*arrays)
+    return np.promote_types(result, np.float32), result
+
+
+def _check_integers_fit(x, weight, bias=None):
+    """Raise ValueError when a sum could leave int64. The bound is a float: the spare factor of two covers its rounding."""
+    largest = [max(int(array.max()), -int(array.min())) if array is not None and array.size else 0 for array in (x, bias)]
+    heaviest = np.abs(weight.astype(np.float64)).sum(axis=(1, 2, 3)).max()
+    bound = max(1, largest[0]) * max(1.0, heaviest) + largest[1]
+    if bound >= 2**62:
+        raise ValueError(f"the integers are too large: results could reach {bound:.1e}, near int64's limit of 9.2e18; give floats instead")
+
+
+def _check_fft_is_exact(x, weight):
+    if x.dtype.kind == "f":
+        if not (np.isfinite(x).all() and np.isfinite(weight).all()):
+            raise ValueError('method="fft" would spread a NaN or an infinity over the whole map; use another method')
+        return
+    # Standard bound on the rounding of a transformed product; rounding to whole numbers is right while it stays under a half.
+    size = np.linalg.norm(x.astype(np.float64)) * np.linalg.norm(weight.astype(np.float64))
+    if size * np.finfo(np.float64).eps * 4 * math.log2(math.prod(x.shape[1:]) + 1) >= 0.5:
+        raise ValueError('method="fft" cannot give exact integers this large; use another method, or give floats')
