@@ -1,0 +1,183 @@
+"""A course on disk: its folders, its nbgrader configuration, its gradebook."""
+
+import contextlib
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+
+CONFIG = "nbgrader_config.py"
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+class CourseError(Exception):
+    """Something the instructor can put right; its message says what and how."""
+
+
+class Course:
+    """The folder that holds `nbgrader_config.py`, with everything nbgrader does in it.
+
+    Parameters
+    ----------
+    root : path_like
+        The folder. Where nbgrader's steps lie in it (`solutions/`, `notebooks/`, ...) is read from its `nbgrader_config.py`.
+    settings : traitlets.config.Config, optional
+        Merged over the file's settings, such as shorter time limits.
+    """
+
+    def __init__(self, root=REPOSITORY, settings=None):
+        self.root = Path(root).resolve()
+        self._settings = settings
+        self._config = None
+        if not (self.root / CONFIG).is_file():
+            raise CourseError(f"{self.root} is no course: it holds no {CONFIG}.")
+
+    @property
+    def config(self):
+        """The settings of `nbgrader_config.py` as nbgrader reads them."""
+        if self._config is None:
+            from traitlets.config import PyFileConfigLoader
+
+            self._config = PyFileConfigLoader(CONFIG, path=str(self.root)).load_config()
+            self._config.CourseDirectory.root = str(self.root)
+            if self._settings:
+                self._config.merge(self._settings)
+        return self._config
+
+    def folder(self, step):
+        """The folder of an nbgrader step: source, release, submitted, autograded or feedback."""
+        return self.root / self.config.CourseDirectory[f"{step}_directory"]
+
+    @property
+    def received(self):
+        """Where hand-ins are kept for ever, as they came."""
+        return self.root / "received"
+
+    def lessons(self, step="source"):
+        """Names of the lessons that have a notebook in the folder of a step, in order."""
+        folder = self.folder(step)
+        return sorted(path.name for path in folder.glob("*") if (path / f"{path.name}.ipynb").is_file())
+
+    def notebook(self, step, lesson, student="."):
+        """Path of a lesson's notebook at a step."""
+        return self.folder(step) / student / lesson / f"{lesson}.ipynb"
+
+    def choose(self, lesson=None, step="source"):
+        """The lessons to work on: all of them, or the one named (its number or the start of its name will do)."""
+        lessons = self.lessons(step)
+        if lesson is None:
+            return lessons
+        named = [name for name in lessons if name == lesson] or [name for name in lessons if name.startswith(lesson)]
+        if len(named) != 1:
+            there_are = ", ".join(lessons) or "none yet"
+            raise CourseError(f"{self.folder(step).name}/ has no lesson {lesson!r}. Lessons there: {there_are}.")
+        return named
+
+    def gradebook(self):
+        """nbgrader's gradebook, open; close it, or use it in a `with` statement."""
+        _find_alembic()
+        from nbgrader.api import Gradebook
+
+        directory = self._directory()
+        return Gradebook(directory.db_url, directory.course_id)
+
+    def _directory(self, **changes):
+        from nbgrader.coursedir import CourseDirectory
+
+        return CourseDirectory(config=self.config, **changes)
+
+    def convert(self, converter_name, lesson, student=None, **changes):
+        """Run one of nbgrader's converters on one lesson (and student), in this process.
+
+        Parameters
+        ----------
+        converter_name : str
+            ``"GenerateAssignment"``, ``"Autograde"`` or ``"GenerateFeedback"``.
+        lesson, student : str
+            What to convert.
+        **changes
+            Traits of `CourseDirectory` that differ this once.
+
+        Raises
+        ------
+        CourseError
+            With nbgrader's own reason.
+        """
+        _find_alembic()
+        from nbgrader import converters
+
+        if student is not None:
+            changes["student_id"] = student
+        directory = self._directory(assignment_id=lesson, **changes)
+        config = self.config.copy()
+        if converter_name == "GenerateFeedback":
+            config.HTMLExporter.template_name = "feedback"
+        converter = getattr(converters, converter_name)(coursedir=directory, config=config)
+        converter.force = True
+        with _quiet(converter.log) as errors, _environment():
+            try:
+                converter.start()
+            except converters.base.NbGraderException as error:
+                raise CourseError(_reason(errors) or str(error)) from error
+
+
+def _find_alembic():
+    """A new gradebook calls the command `alembic`, which lies beside this Python but not always on the PATH."""
+    here = str(Path(sys.executable).parent)
+    if here not in os.environ.get("PATH", "").split(os.pathsep):
+        os.environ["PATH"] = os.pathsep.join([here, os.environ.get("PATH", os.defpath)])
+
+
+@contextlib.contextmanager
+def _quiet(log):
+    """Keep a converter's log off the terminal; yield a list that gathers its errors."""
+    errors = []
+
+    class Gather(logging.Handler):
+        def emit(self, record):
+            errors.append(record.getMessage())
+
+    gather = Gather(level=logging.ERROR)
+    handlers, propagate, level = log.handlers[:], log.propagate, log.level
+    log.handlers, log.propagate = [gather], False
+    log.setLevel(logging.ERROR)
+    try:
+        yield errors
+    finally:
+        log.handlers, log.propagate = handlers, propagate
+        log.setLevel(level)
+
+
+@contextlib.contextmanager
+def _environment():
+    """Put the environment and the working folder back: nbgrader leaves both changed after a failure."""
+    before, folder = dict(os.environ), os.getcwd()
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+        os.chdir(folder)
+
+
+def _reason(errors):
+    """The line that tells most in what a converter logged: the last line of its traceback."""
+    tracebacks = [error.strip() for error in errors if "Traceback (most recent call last)" in error]
+    return tracebacks[-1].splitlines()[-1] if tracebacks else (errors[0] if errors else "")
+
+
+def write_json(path, value):
+    """Write JSON so that no reader ever sees half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.part")
+    partial.write_text(json.dumps(value, indent=1) + "\n", encoding="ascii")
+    partial.replace(path)
+
+
+def read_json(path):
+    """The JSON in a file, or None where there is no such file or no sense in it."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
