@@ -118,7 +118,7 @@ def time_limit(seconds):
         signal.signal(signal.SIGALRM, before)
 
 
-class _Sink(io.TextIOBase):
+class Sink(io.TextIOBase):
     """Takes what a student's function prints and keeps only how much it was."""
 
     def __init__(self):
@@ -343,7 +343,7 @@ class CodeExercise(Exercise):
         misfit = self._misfit(answer, cases)
         if misfit:
             return self.verdict(False, misfit)
-        sink = _Sink()
+        sink = Sink()
         try:
             with time_limit(TIME_LIMIT):
                 outcomes = [call(answer, case, sink) for case in cases]
@@ -411,7 +411,7 @@ class CodeExercise(Exercise):
 
     def reproduces(self, misconception, cases, outcomes):
         for case, outcome in zip(cases, outcomes, strict=True):
-            other = call(misconception.answer, case, _Sink())
+            other = call(misconception.answer, case, Sink())
             if (outcome.value is None) != (other.value is None):
                 return False
             if outcome.value is not None and not _same(outcome, other, self.tolerance):

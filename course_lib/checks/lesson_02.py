@@ -104,12 +104,14 @@ def _whole_numbers(image, kernel):
     return np.trunc(conv2d(image, kernel))
 
 
-def _products_overflow(image, kernel):
+def _sum_overflows(image, kernel):
     return _slide(image, kernel, combine=lambda window, kernel: np.sum(window * kernel, dtype=(window * kernel).dtype))
 
 
 FLIPPED = "The kernel was turned upside down and left to right before sliding. That is convolution as mathematicians write it; here, \
 and in PyTorch, the kernel is laid on the image as it is."
+
+OVERFLOW = "Right for floats, but whole numbers grew too large for their type: in uint8, 200 * 2 is 144. Convert the image to float first."
 
 SLIDING = (  # slips that any sliding window can have; each takes (image, kernel)
     Misconception("flipped-kernel", FLIPPED, lambda image, kernel: conv2d(image, np.asarray(kernel)[::-1, ::-1])),
@@ -190,13 +192,14 @@ SLIDING = (  # slips that any sliding window can have; each takes (image, kernel
     ),
     Misconception(
         "integer-output",
-        "Everything after the decimal point was lost. An output made with an integer dtype cuts what is stored in it; np.zeros(shape) holds floats.",
+        "Everything after the decimal point was lost. An output of an integer dtype cuts what is stored in it; np.zeros(shape) has floats.",
         _whole_numbers,
     ),
+    Misconception("overflow", OVERFLOW, _slide),
     Misconception(
-        "overflow",
-        "The numbers were right and then too large for their type: in uint8, 200 * 2 is 144. Convert the image to float first.",
-        _products_overflow,
+        "sum-overflow",
+        "The products and their sum grew too large for their type: uint8 counts to 255 and starts again. Convert the image to float first.",
+        _sum_overflows,
     ),
     Misconception(
         "all-zeros",
@@ -385,8 +388,8 @@ CONV2D = CodeExercise(
     random_case=lambda rng: Case(_random_image_kernel(rng)),
     parts=PARTS,
     explain=working,
-    misconceptions=SLIDING
-    + (
+    misconceptions=(
+        *SLIDING,
         Misconception(
             "padded-unasked",
             "Zeros were added around the image. This first version has no padding: only windows that lie wholly inside count.",
@@ -477,9 +480,9 @@ PADDING = (
         lambda image, kernel, padding=0: np.pad(conv2d(image, kernel), padding),
     ),
     Misconception(
-        "kernel-padded-too",
-        "The kernel was padded as well as the image, so that the output did not grow. Only the image gets a border.",
-        lambda image, kernel, padding=0: conv2d(np.pad(np.asarray(image, dtype=float), padding), np.pad(np.asarray(kernel), padding)),
+        "kernel-padded",
+        "The kernel was padded instead of the image: it grew, and fewer windows fit.",
+        lambda image, kernel, padding=0: conv2d(image, np.pad(np.asarray(kernel), padding)),
     ),
 )
 
@@ -513,7 +516,9 @@ CONV2D_PADDED = CodeExercise(
     parts=PARTS,
     explain=working,
     misconceptions=PADDING
-    + _carried("flipped-kernel", "rows-flipped", "columns-flipped", "mean-for-sum", "integer-output", "overflow", "all-zeros"),
+    + _carried(
+        "flipped-kernel", "rows-flipped", "columns-flipped", "mean-for-sum", "integer-output", "overflow", "sum-overflow", "all-zeros"
+    ),
     hints=(
         "Padding changes the image, not the sliding. What would you hand to your conv2d?",
         "np.pad adds a border: np.pad(image, 1) puts one row or column of zeros on each side.",
@@ -613,7 +618,7 @@ STRIDE = (
     ),
     Misconception(
         "pixels-skipped",
-        "Every stride-th pixel of the image was kept and the rest thrown away before sliding. The window moves in steps; what it covers stays whole.",
+        "Pixels were thrown away before sliding, image[::stride, ::stride]. The window moves in steps; what it covers stays whole.",
         _pixels_skipped,
     ),
     Misconception(
@@ -664,7 +669,9 @@ CONV2D_STRIDED = CodeExercise(
     parts=PARTS,
     explain=working,
     misconceptions=STRIDE
-    + _carried("flipped-kernel", "rows-flipped", "columns-flipped", "mean-for-sum", "integer-output", "overflow", "all-zeros"),
+    + _carried(
+        "flipped-kernel", "rows-flipped", "columns-flipped", "mean-for-sum", "integer-output", "overflow", "sum-overflow", "all-zeros"
+    ),
     hints=(
         "With stride 2 the windows start at 0, 2, 4, ... Where does window number i start?",
         "Two things change: how many windows there are, and where each of them begins.",
@@ -693,7 +700,7 @@ IM2COL = CodeExercise(
     misconceptions=(
         Misconception(
             "one-column-a-window",
-            "The matrix is turned on its side: here each window is a row. (Some libraries do it the other way; then the product turns round too.)",
+            "The matrix is turned on its side: here each window is a row. (Some libraries make it a column and turn the product round.)",
             lambda image, kh, kw: im2col(image, kh, kw).T,
         ),
         Misconception(
@@ -760,6 +767,13 @@ def _undilated_size(image, kernel, dilation):
     return output
 
 
+def _overflowing_dilation(image, kernel, dilation=1):
+    image, kernel = np.asarray(image), np.asarray(kernel)
+    covered = [dilation * (n - 1) + 1 for n in kernel.shape]
+    windows = np.lib.stride_tricks.sliding_window_view(image, covered)[..., ::dilation, ::dilation]
+    return np.sum(windows * kernel, axis=(2, 3))
+
+
 CONV2D_DILATED = CodeExercise(
     name="conv2d_dilated",
     title="dilation",
@@ -792,7 +806,7 @@ CONV2D_DILATED = CodeExercise(
         ),
         Misconception(
             "stride-for-dilation",
-            "The window was moved in larger steps (that is stride). Dilation spreads the taps within one window; windows still start at 0, 1, 2, ...",
+            "The window moved in larger steps: that is stride. Dilation spreads the taps of a window; windows still start at 0, 1, 2, ...",
             _dilated(lambda image, kernel, d: conv2d(image, kernel, stride=d)),
         ),
         Misconception(
@@ -821,6 +835,7 @@ CONV2D_DILATED = CodeExercise(
             _dilated(_undilated_size),
         ),
         Misconception("flipped-kernel", FLIPPED, _dilated(lambda image, kernel, d: conv2d(image, kernel[::-1, ::-1], dilation=d))),
+        Misconception("overflow", OVERFLOW, _overflowing_dilation),
         Misconception(
             "integer-output",
             _named("integer-output").sentence,
@@ -870,7 +885,16 @@ def _stride_in_layer_shape_only(x, w, b, s, p):
     return conv_layer(x, w, b, 1, p)[..., : right.shape[2], : right.shape[3]]
 
 
+def _overflowing_layer(x, w, b, stride=1, padding=0):
+    x, w, b = np.asarray(x), np.asarray(w), np.asarray(b)
+    padded = np.pad(x, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, w.shape[2:], axis=(2, 3))[:, :, ::stride, ::stride]
+    products = windows[:, None] * w[None, :, :, None, None]  # (N, O, C, oH, oW, kH, kW)
+    return products.sum(axis=(2, 5, 6)) + b[:, None, None]
+
+
 LAYER = (
+    Misconception("overflow", OVERFLOW, _overflowing_layer),
     Misconception(
         "bias-forgotten",
         "The bias is missing: add b[o] to every value of feature map o.",

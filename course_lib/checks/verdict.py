@@ -289,6 +289,7 @@ def _escape(text):
 
 
 def card_html(heading, body, good):
+    """A card: framed, with a colored edge that only repeats what the heading says in words."""
     return f"<div style='{_CARD}border-left-color:{_EDGE[good]};'><p><strong>{_escape(heading)}</strong></p>{body}</div>"
 
 

@@ -1,0 +1,412 @@
+"""The checks: every named slip is rejected and named, unusual right answers pass, and bad input gets a plain verdict."""
+
+import itertools
+import json
+import math
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+import scipy.signal
+import torch
+
+from course_lib.checks import EXERCISES, check, hint
+from course_lib.checks.exercise import CodeExercise, HandExercise, Sink, agree, call
+from course_lib.checks.verdict import CheckFailed
+
+CODE = {name: exercise for name, exercise in EXERCISES.items() if isinstance(exercise, CodeExercise)}
+HAND = {name: exercise for name, exercise in EXERCISES.items() if isinstance(exercise, HandExercise)}
+SLIPS = [(name, slip) for name, exercise in {**CODE, **HAND}.items() for slip in exercise.misconceptions]
+
+
+def slip_id(value):
+    return getattr(value, "slug", value)
+
+
+# ------------------------------------------------------------------------------------------------ every exercise
+
+
+@pytest.mark.parametrize("name", CODE)
+def test_the_reference_passes(name):
+    assert check(name, CODE[name].reference).passed
+
+
+@pytest.mark.parametrize("name", HAND)
+def test_the_expected_answer_passes(name):
+    assert check(name, HAND[name].expected).passed
+
+
+@pytest.mark.parametrize("name", HAND)
+def test_the_expected_answer_passes_as_plain_python(name):
+    assert check(name, np.asarray(HAND[name].expected).tolist()).passed
+
+
+@pytest.mark.parametrize(("name", "slip"), SLIPS, ids=slip_id)
+def test_a_slip_is_rejected_and_named(name, slip):
+    verdict = check(name, slip.answer, seed=5)
+    assert not verdict.passed
+    assert verdict.score < 1
+    assert verdict.misconception == slip.slug
+
+
+@pytest.mark.parametrize("name", CODE)
+def test_fixed_cases_alone_tell_all_slips_apart(name):
+    exercise = CODE[name]
+    outcomes = {m.slug: [call(m.answer, case, Sink()) for case in exercise.cases] for m in exercise.misconceptions}
+    outcomes["right"] = [call(exercise.reference, case, Sink()) for case in exercise.cases]
+    for (first, ones), (second, others) in itertools.combinations(outcomes.items(), 2):
+        differ = [
+            (one.value is None) != (other.value is None)
+            or (one.value is not None and not (one.value.shape == other.value.shape and agree(one.value, other.value, exercise.tolerance)))
+            for one, other in zip(ones, others, strict=True)
+        ]
+        assert any(differ), f"{name}: the cases cannot tell {first} from {second}"
+
+
+@pytest.mark.parametrize("name", HAND)
+def test_hand_slips_have_values_of_their_own(name):
+    exercise = HAND[name]
+    values = {m.slug: np.asarray(m.answer, dtype=float) for m in exercise.misconceptions} | {"right": np.asarray(exercise.expected, float)}
+    for (first, one), (second, other) in itertools.combinations(values.items(), 2):
+        assert not (one.shape == other.shape and agree(one, other, 1e-9)), f"{name}: {first} and {second} are the same answer"
+
+
+@pytest.mark.parametrize("exercise", EXERCISES.values(), ids=lambda exercise: exercise.name)
+def test_three_to_five_hints_and_no_slug_twice(exercise):
+    assert 3 <= len(exercise.hints) <= 5
+    slugs = [m.slug for m in exercise.misconceptions]
+    assert len(slugs) == len(set(slugs))
+
+
+@pytest.mark.parametrize("name", CODE)
+def test_parts_add_up_and_are_used(name):
+    exercise = CODE[name]
+    assert math.isclose(sum(exercise.parts.values()), 1)
+    assert {case.part for case in exercise.cases} == set(exercise.parts)
+
+
+@pytest.mark.parametrize("name", CODE)
+@pytest.mark.parametrize(
+    "wrong",
+    [lambda *a, **k: 0, lambda *a, **k: np.zeros((2, 2)), lambda *a, **k: np.random.default_rng().random((3, 3)), lambda *a, **k: a[0]],
+)
+def test_nonsense_scores_nothing(name, wrong):
+    verdict = check(name, wrong)
+    assert (verdict.passed, verdict.score) == (False, 0)
+
+
+# ------------------------------------------------------------------------------------------------ unusual right answers
+
+
+def pad(image, padding):
+    return np.pad(np.asarray(image, float), padding)
+
+
+def windows(image, kernel):
+    return np.lib.stride_tricks.sliding_window_view(np.asarray(image, float), np.shape(kernel))
+
+
+def by_recursion(image, kernel):
+    image, kernel = np.asarray(image, float), np.asarray(kernel, float)
+    if kernel.shape == (1, 1):
+        return image * kernel[0, 0]
+    if kernel.shape[0] > 1:
+        rest = by_recursion(image[1:], kernel[1:])
+        return by_recursion(image, kernel[:1])[: len(rest)] + rest
+    rest = by_recursion(image[:, 1:], kernel[:, 1:])
+    return by_recursion(image, kernel[:, :1])[:, : rest.shape[1]] + rest
+
+
+def by_fft(image, kernel):
+    image, kernel = np.asarray(image, float), np.asarray(kernel, float)
+    spectrum = np.fft.rfft2(image) * np.conj(np.fft.rfft2(kernel, image.shape))
+    rows, columns = (n - k + 1 for n, k in zip(image.shape, kernel.shape, strict=True))
+    return np.fft.irfft2(spectrum, image.shape)[:rows, :columns]
+
+
+def by_toeplitz(image, kernel):
+    image, kernel = np.asarray(image, float), np.asarray(kernel, float)
+    shape = [n - k + 1 for n, k in zip(image.shape, kernel.shape, strict=True)]
+    matrix = np.zeros((*shape, *image.shape))
+    for i, j, m, n in itertools.product(*map(range, shape), *map(range, kernel.shape)):
+        matrix[i, j, i + m, j + n] = kernel[m, n]
+    return (matrix.reshape(math.prod(shape), -1) @ image.ravel()).reshape(shape)
+
+
+def by_pure_python(image, kernel):
+    image, kernel = np.asarray(image).tolist(), np.asarray(kernel).tolist()
+    rows, columns = len(image) - len(kernel) + 1, len(image[0]) - len(kernel[0]) + 1
+    taps = list(itertools.product(range(len(kernel)), range(len(kernel[0]))))
+    return [[sum(image[i + m][j + n] * kernel[m][n] for m, n in taps) for j in range(columns)] for i in range(rows)]
+
+
+def by_torch(image, kernel):
+    image, kernel = (torch.tensor(np.asarray(a, np.float64))[None, None] for a in (image, kernel))
+    return torch.nn.functional.conv2d(image, kernel)[0, 0]
+
+
+def by_shifting(image, kernel):
+    image, kernel = np.asarray(image, np.float32), np.asarray(kernel, np.float32)
+    rows, columns = (n - k + 1 for n, k in zip(image.shape, kernel.shape, strict=True))
+    taps = itertools.product(*map(range, kernel.shape))
+    return sum((kernel[m, n] * image[m : m + rows, n : n + columns] for m, n in taps), np.zeros((rows, columns), np.float32))
+
+
+RIGHT = {
+    "einsum": lambda image, kernel: np.einsum("ijmn,mn->ij", windows(image, kernel), kernel),
+    "tensordot": lambda image, kernel: np.tensordot(windows(image, kernel), kernel, axes=2),
+    "scipy correlate2d": lambda image, kernel: scipy.signal.correlate2d(np.asarray(image, float), np.asarray(kernel, float), mode="valid"),
+    "scipy convolve2d, flipped": lambda i, k: scipy.signal.convolve2d(np.asarray(i, float), np.asarray(k, float)[::-1, ::-1], mode="valid"),
+    "im2col": lambda i, k: (windows(i, k).reshape(-1, np.size(k)) @ np.ravel(k)).reshape(windows(i, k).shape[:2]),
+    "fft": by_fft,
+    "toeplitz": by_toeplitz,
+    "recursion": by_recursion,
+    "python lists": by_pure_python,
+    "torch tensor": by_torch,
+    "float32 shifts": by_shifting,
+    "fortran order": lambda image, kernel: np.asfortranarray(np.einsum("ijmn,mn->ij", windows(image, kernel), kernel)),
+    "int or float by need": lambda image, kernel: np.einsum("ijmn,mn->ij", windows(image, kernel).astype(object), kernel).astype(
+        np.float64
+    ),
+}
+
+
+@pytest.mark.parametrize("right", RIGHT.values(), ids=RIGHT)
+def test_unusual_right_conv2d_passes(right):
+    verdict = check("conv2d", right)
+    assert verdict.passed, str(verdict)
+
+
+@pytest.mark.parametrize("right", RIGHT.values(), ids=RIGHT)
+def test_unusual_right_padding_and_stride_pass(right):
+    assert check("conv2d_padded", lambda image, kernel, padding=0: right(pad(image, padding), kernel)).passed
+
+    def strided(image, kernel, padding=0, stride=1):
+        return np.asarray(right(pad(image, padding), kernel))[::stride, ::stride]
+
+    assert check("conv2d_strided", strided).passed
+
+
+def test_unusual_right_dilation_passes():
+    def spread_kernel(image, kernel, dilation=1):
+        spread = np.zeros([dilation * (n - 1) + 1 for n in kernel.shape])
+        spread[::dilation, ::dilation] = kernel
+        return by_torch(image, spread)
+
+    assert check("conv2d_dilated", spread_kernel).passed
+
+
+def test_unusual_right_im2col_passes():
+    def by_unfold(image, kernel_height, kernel_width):
+        image = torch.tensor(np.asarray(image, np.float64))[None, None]
+        return torch.nn.functional.unfold(image, (kernel_height, kernel_width))[0].T
+
+    assert check("im2col", by_unfold).passed
+
+
+def test_unusual_right_layer_passes():
+    def by_torch_layer(x, w, b, stride=1, padding=0):
+        x, w, b = (torch.tensor(np.asarray(a, np.float64)) for a in (x, w, b))
+        return torch.nn.functional.conv2d(x, w, b, stride, padding)
+
+    def by_einsum(x, w, b, stride=1, padding=0):
+        padded = np.pad(x.astype(float), ((0, 0), (0, 0), (padding, padding), (padding, padding)))
+        patches = np.lib.stride_tricks.sliding_window_view(padded, w.shape[2:], axis=(2, 3))[:, :, ::stride, ::stride]
+        return np.einsum("ncijhw,ochw->noij", patches, w) + b[:, None, None]
+
+    assert check("conv_layer", by_torch_layer).passed
+    assert check("conv_layer", by_einsum).passed
+
+
+def test_counts_may_be_any_kind_of_whole_number():
+    def by_torch_module(in_channels, out_channels, kernel_height, kernel_width, bias=True, groups=1):
+        layer = torch.nn.Conv2d(in_channels, out_channels, (kernel_height, kernel_width), bias=bias, groups=groups)
+        return np.int64(sum(p.numel() for p in layer.parameters()))
+
+    assert check("conv_parameters", by_torch_module).passed
+    assert check(
+        "output_size", lambda n, k, padding=0, stride=1, dilation=1: float((n + 2 * padding - dilation * (k - 1) - 1) // stride + 1)
+    ).passed
+
+
+# ------------------------------------------------------------------------------------------------ what the verdict says
+
+
+def flipped(image, kernel):
+    return by_pure_python(image, np.asarray(kernel)[::-1, ::-1])
+
+
+def test_a_flipped_kernel_is_named_with_its_window_and_products():
+    verdict = check("conv2d", flipped)
+    working = verdict.failure.working
+    assert verdict.misconception == "flipped-kernel"
+    assert working.total == pytest.approx(verdict.failure.expected[verdict.failure.index])
+    assert "upside down" in str(verdict)
+    assert "<table" in verdict._repr_html_()
+
+
+def test_overflow_keeps_the_share_of_the_other_cases():
+    verdict = check(
+        "conv2d", lambda image, kernel: np.einsum("ijmn,mn->ij", np.lib.stride_tricks.sliding_window_view(image, kernel.shape), kernel)
+    )
+    assert 0 < verdict.score < 1
+    assert verdict.earned == pytest.approx(4)
+
+
+def test_an_answer_not_begun_says_so():
+    def conv2d(image, kernel):
+        raise NotImplementedError
+
+    for name, answer in (("conv2d", conv2d), ("conv2d", ...), ("4.1", ...), ("4.1", None), ("4.1", [[..., 1], [2, 3]])):
+        verdict = check(name, answer)
+        assert "not done yet" in verdict.message
+        assert verdict.score == 0
+
+
+def test_changing_the_callers_array_is_wrong():
+    def conv2d(image, kernel):
+        right = by_pure_python(image, kernel)
+        image *= 1 if image.dtype.kind in "iu" else 2
+        return right
+
+    verdict = check("conv2d", conv2d)
+    assert not verdict.passed
+    assert verdict.misconception == "changes-argument"
+
+
+def test_printing_instead_of_returning_is_told(capsys):
+    verdict = check("conv2d", lambda image, kernel: print(by_pure_python(image, kernel)))
+    assert verdict.misconception == "no-return"
+    assert "print" in str(verdict)
+    assert capsys.readouterr().out == ""
+
+
+def test_the_students_own_line_is_shown_and_no_line_of_the_library():
+    def conv2d(image, kernel):
+        return image.shape[7]
+
+    text = str(check("conv2d", conv2d))
+    assert "IndexError" in text
+    assert "image.shape[7]" in text
+    assert "exercise.py" not in text
+
+
+def test_warnings_and_prints_of_a_right_answer_do_not_show(capsys):
+    def conv2d(image, kernel):
+        print("working...")
+        np.log(np.zeros(1))
+        print("careful", file=sys.stderr)
+        return by_pure_python(image, kernel)
+
+    assert check("conv2d", conv2d).passed
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", "")
+
+
+def test_an_endless_loop_ends(monkeypatch):
+    monkeypatch.setattr("course_lib.checks.exercise.TIME_LIMIT", 0.3)
+
+    def conv2d(image, kernel):
+        while True:
+            try:
+                while True:
+                    pass
+            except Exception:
+                pass
+
+    verdict = check("conv2d", conv2d)
+    assert verdict.misconception == "endless-loop"
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "words"),
+    [
+        ("conv2", None, "Did you mean 'conv2d'"),
+        ("4.l", None, "Did you mean '4.1'"),
+        ("conv2d", 3, "Expected a function"),
+        ("conv2d", lambda image: image, "callable as conv2d(image, kernel)"),
+        ("conv2d", lambda image, kernel: "5", "got a str"),
+        ("conv2d", lambda image, kernel: (x for x in image), "got a generator"),
+        ("conv2d", lambda image, kernel: [[1], [2, 3]], "same length"),
+        ("conv2d", lambda image, kernel: np.array([[object()]]), "of object"),
+        ("conv2d", lambda image, kernel: np.full((2, 2), np.nan), "NaN"),
+        ("conv2d", lambda image, kernel: np.fft.fft2(image), "complex"),
+        ("conv2d", lambda image, kernel: np.broadcast_to(1.0, (20000, 20000)), "far larger"),
+        ("conv2d", lambda image, kernel: sys.exit(), "SystemExit"),
+        ("4.1", [[1, 2, 3]], "shape"),
+        ("4.1", [[1], [2, 3]], "same length"),
+        ("4.1", "-3", "got a str"),
+        ("4.1", lambda: 3, "got a function"),
+    ],
+)
+def test_bad_input_gets_a_clear_verdict(name, answer, words):
+    verdict = check(name, answer)
+    assert (verdict.passed, verdict.score) == (False, 0)
+    assert words in str(verdict)
+
+
+def test_the_same_seed_gives_the_same_random_cases():
+    def wrong_when_random(image, kernel):
+        right = np.asarray(by_pure_python(image, kernel), float)
+        known = any(np.array_equal(image, case.args[0]) for case in CODE["conv2d"].cases)
+        return right if known else right + 1
+
+    first, second = (check("conv2d", wrong_when_random, seed=11) for _ in range(2))
+    assert first.failure.seed == 11
+    assert str(first) == str(second)
+    assert "seed=11" in str(first)
+
+
+def test_a_secret_seed_comes_from_the_environment(monkeypatch):
+    monkeypatch.setenv("COURSE_CHECK_SEED", "77")
+    wrong = check("conv2d", lambda image, kernel: np.asarray(by_pure_python(image, kernel)) + (0 if image.shape[0] > 2 else 1e-2))
+    again = check("conv2d", lambda image, kernel: np.asarray(by_pure_python(image, kernel)) + (0 if image.shape[0] > 2 else 1e-2), seed=77)
+    assert str(wrong) == str(again)
+
+
+def test_hints_go_on_and_then_stay_at_the_last():
+    count = len(EXERCISES["im2col"].hints)
+    texts = [hint("im2col").text for _ in range(count + 1)]
+    assert tuple(texts[:count]) == EXERCISES["im2col"].hints
+    assert texts[-1] == EXERCISES["im2col"].hints[-1]
+    assert "Did you mean 'im2col'" in str(hint("imcol"))
+
+
+# ------------------------------------------------------------------------------------------------ in nbgrader
+
+
+def mime_under(mode, answer):
+    program = f"""
+        import json
+        from course_lib import check
+        try:
+            print(json.dumps(check("conv_parameters", {answer})._repr_mimebundle_()))
+        except Exception as error:
+            print(json.dumps({{"error": type(error).__name__, "lines": error._render_traceback_()}}))
+    """
+    environment = {"NBGRADER_EXECUTION": mode, "PATH": ""}
+    result = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], env=environment, capture_output=True, text=True, check=True)
+    return json.loads(result.stdout)
+
+
+RIGHT_COUNT = "lambda c, o, h, w, bias=True, groups=1: o * (c // groups * h * w + bool(bias))"
+NO_BIAS = "lambda c, o, h, w, bias=True, groups=1: o * (c // groups * h * w)"
+
+
+def test_while_grading_the_plain_text_is_the_points_earned():
+    assert float(mime_under("autograde", RIGHT_COUNT)["text/plain"]) == EXERCISES["conv_parameters"].points
+    assert float(mime_under("autograde", NO_BIAS)["text/plain"]) == 0
+
+
+def test_while_validating_a_failed_check_raises_a_clean_message():
+    answer = mime_under("validate", NO_BIAS)
+    assert answer["error"] == CheckFailed.__name__
+    assert any("bias-forgotten" in line for line in answer["lines"])
+    assert "text/plain" in mime_under("validate", RIGHT_COUNT)
+
+
+def test_a_card_escapes_what_a_student_wrote():
+    verdict = check("conv2d", lambda image, kernel: "<script>alert(1)</script>")
+    assert "<script>" not in verdict._repr_html_()
