@@ -90,7 +90,7 @@ def test_parts_add_up_and_are_used(name):
 @pytest.mark.parametrize("name", CODE)
 @pytest.mark.parametrize(
     "wrong",
-    [lambda *a, **k: 0, lambda *a, **k: np.zeros((2, 2)), lambda *a, **k: np.random.default_rng().random((3, 3)), lambda *a, **k: a[0]],
+    [lambda *a, **k: 0, lambda *a, **k: np.zeros((2, 2)), lambda *a, **k: np.eye(3) / 7, lambda *a, **k: a[0]],
 )
 def test_nonsense_scores_nothing(name, wrong):
     verdict = check(name, wrong)

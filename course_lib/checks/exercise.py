@@ -378,7 +378,7 @@ class CodeExercise(Exercise):
         parts_right = {part: all(ok for ok, case in zip(right, cases, strict=True) if case.part == part) for part in self.parts}
         score = sum(share for part, share in self.parts.items() if parts_right[part]) if parts_right["core"] else 0.0
         failing = [i for i, ok in enumerate(right) if not ok]
-        smallest = min(failing, key=lambda i: (cases[i].seed is not None, cases[i].size))
+        smallest = min(failing, key=lambda i: (cases[i].seed is not None, cases[i].part != "core", cases[i].size))
         case, outcome = cases[smallest], outcomes[smallest]
         named = self._misconception(cases, outcomes)
         slug, sentence = (named.slug, named.sentence) if named else (None, "")

@@ -268,7 +268,7 @@ def _sum_line(working):
     bias = f" + bias {format_number(working.bias)}" if working.bias else ""
     shown = f"{products}{bias}"
     total = format_number(working.total)
-    return f"They add up to {total}." if shown == total else f"They add up to {shown} = {total}."
+    return f"The products add up to {total}." if shown == total else f"The products add up: {shown} = {total}."
 
 
 # ---------------------------------------------------------------------------------------------------- cards
@@ -279,6 +279,7 @@ _PAPER = "var(--jp-layout-color1, #ffffff)"
 _LINE = "var(--jp-border-color1, #8c959f)"
 _CARD = f"border:1px solid {_LINE};border-left-width:6px;padding:0.4em 1em;margin:0.4em 0;max-width:60em;color:{_INK};background:{_PAPER};"
 _NAMED = f"border:1px dashed {_LINE};padding:0.4em 0.8em;"
+_ROW = "display:flex;flex-wrap:wrap;align-items:flex-start;"
 _CELL = f"border:1px solid {_LINE};padding:0.15em 0.5em;text-align:right;min-width:1.6em;color:{_INK};background:{_PAPER};"
 _MARKED = "background:#ffd8a8;color:#1f2328;font-weight:bold;outline:2px solid #b35900;outline-offset:-2px;"
 _EDGE = {True: "#2c7a3f", False: "#b35900", None: "#2f5f9e"}
@@ -302,7 +303,7 @@ def matrix_html(matrix, caption, mask=None):
             marked = mask is not None and mask[i][j]
             cells.append(f"<td style='{_CELL}{_MARKED if marked else ''}'>{_escape(format_number(value))}</td>")
         rows.append("<tr>" + "".join(cells) + "</tr>")
-    caption = f"<caption style='text-align:left;color:{_INK};caption-side:top;'>{_escape(caption)}</caption>"
+    caption = f"<caption style='text-align:left;color:{_INK};caption-side:top;white-space:nowrap;padding:0;'>{_escape(caption)}</caption>"
     return f"<table style='border-collapse:collapse;margin:0.3em 1.2em 0.3em 0;'>{caption}{''.join(rows)}</table>"
 
 
@@ -311,19 +312,25 @@ def failure_html(failure):
     parts = [f"<p>Smallest case that fails: <code>{_escape(failure.call)}</code></p>"] if failure.call else []
     working = failure.working
     if working and all(_drawable(matrix) for matrix in (*working.inputs, *working.windows)):
-        parts.append(_working_html(working))
+        rows = _working_rows(working)
         others = [(name, value) for name, value in failure.arguments if np.ndim(value) < 2]
     else:
-        parts.append(_row_html([matrix_html(np.asarray(value), name) for name, value in failure.arguments if _drawable(value)]))
+        rows = [[matrix_html(np.asarray(value), name) for name, value in failure.arguments if _drawable(value)]]
         others = [(name, value) for name, value in failure.arguments if not _drawable(value)]
-    if others:
-        parts.append("<p>" + ", ".join(f"<code>{_escape(name)} = {_escape(format_value(value))}</code>" for name, value in others) + "</p>")
     if failure.got is not None:
-        parts.append(f"<p><strong>{_escape(difference(failure))}</strong></p>")
         answers = (("expected", failure.expected), ("got", failure.got))
-        parts.append(_row_html([matrix_html(value, name, _one_mark(value, failure)) for name, value in answers if _drawable(value)]))
+        rows[-1] += [matrix_html(value, name, _one_mark(value, failure)) for name, value in answers if _drawable(value)]
+    parts += [f"<div style='{_ROW}'>{''.join(tables)}</div>" for tables in rows if tables]
+    sentences = [f"<strong>{_escape(difference(failure))}</strong>"] if failure.got is not None else []
+    if working and working.show_products:
+        sentences.append(_escape(_sum_line(working)))
     if failure.seed is not None:
-        parts.append(f"<p>A random case; the same ones come again with <code>seed={failure.seed}</code>.</p>")
+        sentences.append(f"A random case; the same ones come again with <code>seed={failure.seed}</code>.")
+    if others:
+        values = ", ".join(f"<code>{_escape(name)} = {_escape(format_value(value))}</code>" for name, value in others)
+        parts.append(f"<p>{values}</p>")
+    if sentences:
+        parts.append(f"<p>{' '.join(sentences)}</p>")
     return "".join(parts)
 
 
@@ -334,18 +341,12 @@ def _one_mark(value, failure):
     return mask
 
 
-def _row_html(tables):
-    return f"<div style='display:flex;flex-wrap:wrap;align-items:flex-start;'>{''.join(tables)}</div>" if tables else ""
-
-
-def _working_html(working):
+def _working_rows(working):
     rows = []
     for channel, (image, window, kernel) in enumerate(zip(working.inputs, working.windows, working.kernels, strict=True)):
-        of = f", channel {channel}" if len(working.inputs) > 1 else ""
-        tables = [matrix_html(image, f"input{of}, window framed", working.mask), matrix_html(kernel, "kernel")]
+        of = f" {channel}" if len(working.inputs) > 1 else ""
+        tables = [matrix_html(image, f"input{of}, window framed", working.mask), matrix_html(kernel, f"kernel{of}")]
         if working.show_products:
-            tables.append(matrix_html(window * kernel, "products"))
-        rows.append(_row_html(tables))
-    if working.show_products:
-        rows.append(f"<p>{_escape(_sum_line(working))}</p>")
-    return "".join(rows)
+            tables.append(matrix_html(window * kernel, f"products{of}"))
+        rows.append(tables)
+    return rows
