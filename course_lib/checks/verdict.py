@@ -262,11 +262,9 @@ def _index(index):
 
 
 def _sum_line(working):
-    products = " + ".join(format_number(product.sum()) for product in working.products)
-    if len(working.products) == 1:
-        products = f"{products}"
-    bias = f" + bias {format_number(working.bias)}" if working.bias else ""
-    shown = f"{products}{bias}"
+    shown = " + ".join(format_number(product.sum()) for product in working.products)
+    if working.bias:
+        shown += f" + bias {format_number(working.bias)}"
     total = format_number(working.total)
     return f"The products add up to {total}." if shown == total else f"The products add up: {shown} = {total}."
 
