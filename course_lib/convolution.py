@@ -77,7 +77,8 @@ def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1, meth
     if work.kind == "i":
         _check_integers_fit(*arrays)
     images, weight = images.astype(work, copy=False), weight.astype(work, copy=False)
-    y = METHODS[method](pad2d(images, geometry.margins), weight, geometry)
+    with np.errstate(invalid="ignore"):  # infinity times zero is NaN here as in torch, without a warning
+        y = METHODS[method](pad2d(images, geometry.margins), weight, geometry)
     if bias is not None:
         y = y + arrays[2].astype(work, copy=False)[:, None, None]
     y = y.astype(result, copy=False)
@@ -110,9 +111,8 @@ def _im2col(x, weight, geometry):
 def _strided(x, weight, geometry):
     windows = sliding_windows(x, weight.shape[2:], geometry.stride, geometry.dilation)
     grouped = zip(np.split(weight, geometry.groups), np.split(windows, geometry.groups, axis=1), strict=True)
-    maps = [
-        np.tensordot(kernels, views, axes=((1, 2, 3), (1, 4, 5))) for kernels, views in grouped
-    ]  # each (C_out / groups, N, H_out, W_out)
+    # tensordot sums over (C, kH, kW): the maps of a group come as (C_out / groups, N, H_out, W_out)
+    maps = [np.tensordot(kernels, views, axes=((1, 2, 3), (1, 4, 5))) for kernels, views in grouped]
     return np.ascontiguousarray(np.concatenate(maps).swapaxes(0, 1))
 
 
@@ -254,7 +254,7 @@ def _columns(x, kernel_size, geometry):
 
 
 class Geometry(NamedTuple):
-    """A convolution's options, checked and written out: everything as `(rows, columns)`."""
+    """A convolution's options, checked and written out: all but `groups` as `(rows, columns)`."""
 
     stride: tuple[int, int]
     dilation: tuple[int, int]
