@@ -1,0 +1,113 @@
+# Learning to See: everything that can be done here, one target each. `make` lists them.
+# Each target first makes .venv and installs the pinned packages in it; once that is done, it costs nothing.
+# Choices: PYTHON=python3.12 (which Python makes .venv), TORCH=cpu (torch without CUDA), PORT=9999, LESSON=02_convolution_from_scratch
+
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+PY := .venv/bin/python
+LESSON ?=
+PORT ?=
+TORCH ?=
+PYTHON ?=
+export PYTHON TORCH
+
+# A student's bundle holds no grading and no tests: there, `make` lists and offers only what works.
+INSTRUCTOR := $(wildcard autograder/cli.py)
+
+.PHONY: help
+help:
+	@echo "make ...        what it does"
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  %-12s  %s\n", $$1, $$2}' Makefile
+ifneq ($(INSTRUCTOR),)
+	@awk -F ':.*#! ' '/^[a-z]+:.*#! /{printf "  %-12s  %s\n", $$1, $$2}' Makefile
+endif
+	@echo "LESSON is a folder's name or its number; PORT=9999 and PYTHON=python3.12 choose; TORCH=cpu installs torch without CUDA."
+
+# ---------------------------------------------------------------- set-up
+.PHONY: setup
+setup:
+	@$(find_python); "$$python" -I course_lib/install.py --torch "$$TORCH"
+
+# The Python that sets up: the one asked for, else .venv's own when it is complete, else the first here that is recent enough.
+# The versions are those of requires-python in pyproject.toml.
+define find_python
+set -e; \
+if [ "$(OS)" = Windows_NT ]; then \
+  echo "make works on Linux, macOS and Windows' Linux (WSL). In WSL: copy the course there and run make again." >&2; \
+  echo "Without WSL: use conda, as the README says (environment.yml, then: python -m course_lib lab)." >&2; exit 1; \
+fi; \
+suits() { "$$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' >/dev/null 2>&1; }; \
+version() { "$$1" -c 'import sys; print(sys.version.split()[0])' 2>/dev/null || echo "not found"; }; \
+if [ -n "$$PYTHON" ]; then \
+  suits "$$PYTHON" || { \
+    echo "PYTHON=$$PYTHON does not do: Python 3.11, 3.12 or 3.13 is needed, this is: $$(version "$$PYTHON")." >&2; \
+    echo "Give another: PYTHON=python3.12 make ..." >&2; exit 1; }; \
+  python=$$PYTHON; \
+else \
+  python=; \
+  for candidate in python3 python3.13 python3.12 python3.11 python; do \
+    if [ -z "$$TORCH" ] && [ -f .venv/installed.json ] && suits $(PY); then python=$(PY); break; fi; \
+    if suits $$candidate; then python=$$candidate; break; fi; \
+  done; \
+  if [ -z "$$python" ]; then \
+    echo "Python 3.11, 3.12 or 3.13 is needed; python3 here is: $$(version python3)." >&2; \
+    echo "Install one (python.org, your system's packages, or conda) and run this again, or name it: PYTHON=/path/to/python3.12 make ..." >&2; \
+    exit 1; \
+  fi; \
+fi
+endef
+
+# ---------------------------------------------------------------- students
+.PHONY: lab data reset
+lab: setup ## open the course in JupyterLab (your copies are in work/; PORT=9999 asks for a port)
+	@$(PY) -m course_lib lab $(if $(PORT),--port $(PORT))
+
+data: setup ## unpack and check the data (make lab does it too)
+	@$(PY) -m course_lib data
+
+reset: setup ## start a lesson again: make reset LESSON=2 (your old copy goes to work/kept/)
+	@$(PY) -m course_lib reset "$(LESSON)"
+
+# ---------------------------------------------------------------- instructors and authors
+ifneq ($(INSTRUCTOR),)
+.PHONY: release collect grade feedback table formgrader bundle demo text notebook test lint lock
+release: setup #! make notebooks/ from solutions/ (students' text, no answers)
+	@$(PY) -m autograder release
+
+bundle: setup #! make the zip to hand out to students
+	@$(PY) -m autograder bundle
+
+collect: setup #! take in the notebooks lying in received/
+	@$(PY) -m autograder collect
+
+grade: setup #! grade what was collected
+	@$(PY) -m autograder grade
+
+feedback: setup #! write each student's feedback page
+	@$(PY) -m autograder feedback
+
+table: setup #! print the class's table of scores
+	@$(PY) -m autograder table
+
+formgrader: setup #! grade written answers by hand in JupyterLab (PORT=9999 asks for a port)
+	@$(PY) -m course_lib lab --formgrader $(if $(PORT),--port $(PORT))
+
+demo: setup #! grade an example class, from release to table, and check every score
+	@$(PY) -m autograder demo
+
+text: setup #! write a lesson as a Python file to edit: make text LESSON=2
+	@$(PY) -m autograder text $(LESSON)
+
+notebook: setup #! write the notebook back from that file: make notebook LESSON=2
+	@$(PY) -m autograder notebook $(LESSON)
+
+test: lint #! run every test
+	@$(PY) -m pytest
+
+lint: setup #! check the style of code and notebooks
+	@$(PY) -m ruff check
+	@$(PY) -m ruff format --check course_lib autograder tests
+
+lock: setup #! pin the newest versions that pyproject.toml allows into requirements.lock
+	@$(PY) -m uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 --all-extras --no-header pyproject.toml -o requirements.lock
+endif
