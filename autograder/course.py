@@ -5,6 +5,8 @@ import json
 import logging
 import os
 import sys
+import warnings
+from datetime import datetime
 from pathlib import Path
 
 CONFIG = "nbgrader_config.py"
@@ -64,18 +66,18 @@ class Course:
         return self.folder(step) / student / lesson / f"{lesson}.ipynb"
 
     def choose(self, lesson=None, step="source"):
-        """The lessons to work on: all of them, or the one named (its number or the start of its name will do)."""
+        """The lessons to work on: all of them, or the one named (see `matching`)."""
         lessons = self.lessons(step)
         if lesson is None:
             return lessons
-        named = [name for name in lessons if name == lesson] or [name for name in lessons if name.startswith(lesson)]
+        named = matching(lesson, lessons)
         if len(named) != 1:
             there_are = ", ".join(lessons) or "none yet"
             raise CourseError(f"{self.folder(step).name}/ has no lesson {lesson!r}. Lessons there: {there_are}.")
         return named
 
     def gradebook(self):
-        """nbgrader's gradebook, open; close it, or use it in a `with` statement."""
+        """The gradebook of nbgrader, open; close it, or use it in a `with` statement."""
         _find_alembic()
         from nbgrader.api import Gradebook
 
@@ -122,6 +124,13 @@ class Course:
                 raise CourseError(_reason(errors) or str(error)) from error
 
 
+def matching(lesson, names):
+    """Those of the names that a lesson's name, number (`2`, `02`) or the beginning of its name may mean."""
+    if lesson.isdigit():
+        return [name for name in names if name.split("_")[0].isdigit() and int(name.split("_")[0]) == int(lesson)]
+    return [name for name in names if name == lesson] or [name for name in names if name.startswith(lesson)]
+
+
 def _find_alembic():
     """A new gradebook calls the command `alembic`, which lies beside this Python but not always on the PATH."""
     here = str(Path(sys.executable).parent)
@@ -131,7 +140,7 @@ def _find_alembic():
 
 @contextlib.contextmanager
 def _quiet(log):
-    """Keep a converter's log off the terminal; yield a list that gathers its errors."""
+    """Keep a converter's log and warnings off the terminal; yield a list that gathers its errors."""
     errors = []
 
     class Gather(logging.Handler):
@@ -143,7 +152,9 @@ def _quiet(log):
     log.handlers, log.propagate = [gather], False
     log.setLevel(logging.ERROR)
     try:
-        yield errors
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # SQLAlchemy's, about how nbgrader uses it
+            yield errors
     finally:
         log.handlers, log.propagate = handlers, propagate
         log.setLevel(level)
@@ -181,3 +192,11 @@ def read_json(path):
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
+
+
+def parse_date(text):
+    """A date such as ``2026-03-01 23:59``, in this machine's time zone unless it carries one."""
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except ValueError:
+        raise CourseError(f"{text!r} is no date. Write it as 2026-03-01 23:59 or 2026-03-01T23:59+01:00.") from None

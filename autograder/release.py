@@ -5,7 +5,7 @@ import filecmp
 import re
 import shutil
 import tempfile
-from datetime import UTC, datetime
+from datetime import UTC
 from pathlib import Path
 
 import nbformat
@@ -192,11 +192,3 @@ def points(path):
     notebook = nbformat.read(path, as_version=4)
     graded = [cell.metadata.nbgrader for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("grade")]
     return sum(meta.points for meta in graded if not meta.solution), sum(meta.points for meta in graded if meta.solution)
-
-
-def parse_due(text):
-    """A date such as ``2026-03-01 23:59``, in this machine's time zone unless it carries one."""
-    try:
-        return datetime.fromisoformat(text).astimezone()
-    except ValueError:
-        raise CourseError(f"{text!r} is no date. Write it as 2026-03-01 23:59 or 2026-03-01T23:59+01:00.") from None

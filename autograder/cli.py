@@ -1,0 +1,253 @@
+"""What an instructor types: `python -m autograder COMMAND`."""
+
+import argparse
+import sys
+import warnings
+from pathlib import Path
+
+from .course import CONFIG, REPOSITORY, Course, CourseError, matching, parse_date
+
+DESCRIPTION = """\
+Run the course: release lessons, collect hand-ins, grade them, return feedback.
+
+A term goes like this:
+
+  python -m autograder release 01 --due "2026-03-01 23:59"
+  python -m autograder collect ~/Downloads/hand-ins --lesson 01
+  python -m autograder grade 01
+  python -m autograder table
+  python -m autograder feedback 01
+
+Answers in words are graded by hand, in nbgrader's formgrader (make formgrader), between grade and feedback.
+"""
+
+
+def main(argv=None):
+    """Run a command. Returns the exit status: 0 when all is well, 1 when something needs a look, 2 when it could not be done."""
+    arguments = _parser().parse_args(argv)
+    warnings.filterwarnings("ignore", module=r"nbgrader|sqlalchemy|jupyter_client|traitlets|nbformat")
+    try:
+        return arguments.run(arguments)
+    except CourseError as error:
+        print(f"autograder {arguments.command}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nStopped. What was done so far is kept; run the command again to go on.", file=sys.stderr)
+        return 130
+
+
+def _parser():
+    as_written = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="python -m autograder", description=DESCRIPTION, formatter_class=as_written)
+    parser.add_argument("--course", type=Path, metavar="FOLDER", help=f"the course's folder, which holds {CONFIG} (default: this one)")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    def command(name, run, help, description):
+        one = commands.add_parser(name, help=help, description=description, formatter_class=as_written)
+        one.set_defaults(run=run)
+        return one
+
+    lesson = {"metavar": "LESSON", "help": "a lesson's name or number, such as 2 (default: all)"}
+    student = {"metavar": "ID", "help": "only this student's"}
+
+    one = command(
+        "release",
+        _release,
+        "write notebooks/ from solutions/",
+        "Write notebooks/ from solutions/: answers give way to stubs, outputs are cleared, the gradebook learns of the lessons.\n"
+        "A lesson with something wrong in it (two cells of one name, a test that cannot be scored) is refused, and nothing is written.",
+    )
+    one.add_argument("lesson", nargs="?", **lesson)
+    one.add_argument(
+        "--due", metavar="DATE", help='when it is due, such as "2026-03-01 23:59" in local time; what comes later is marked late'
+    )
+    one.add_argument("--check", action="store_true", help="write nothing; say whether notebooks/ is what a release would write now")
+
+    one = command(
+        "collect",
+        _collect,
+        "take in a folder of hand-ins",
+        "Take in a folder that holds one folder a student, named by the student's id, with whatever was handed in: the notebook,\n"
+        "perhaps renamed, perhaps in a folder of its own. Everything is kept as it came under received/. What will be graded is\n"
+        "rebuilt from the release with the student's answers in it, under submitted/; what had to be mended is listed.",
+    )
+    one.add_argument("folder", type=Path, metavar="FOLDER", help="the folder of hand-ins")
+    one.add_argument("--lesson", metavar="LESSON", help="what they were handed in for (default: each notebook's own cells tell)")
+    one.add_argument("--at", metavar="DATE", help="when they were handed in (default: when each file was last changed)")
+
+    one = command(
+        "grade",
+        _grade,
+        "grade what is new or changed",
+        "Run and grade hand-ins one at a time; those graded before and unchanged since are left alone. A cell that takes too long\n"
+        "is stopped and the rest goes on. What cannot be graded counts zero, with the reason, and stops nothing else.",
+    )
+    one.add_argument("lesson", nargs="?", **lesson)
+    one.add_argument("--student", **student)
+    one.add_argument("--regrade", action="store_true", help="grade also what is graded and unchanged; points given by hand stay")
+
+    one = command(
+        "feedback",
+        _feedback,
+        "write feedback/ for what is graded",
+        "Write a page for each graded hand-in, with verdicts, points and comments: feedback/STUDENT/LESSON/LESSON.html.",
+    )
+    one.add_argument("lesson", nargs="?", **lesson)
+    one.add_argument("--student", **student)
+
+    one = command(
+        "table", _table, "print where the class stands", "Print each student's points, automatic and by hand, with state and notes."
+    )
+    one.add_argument("lesson", nargs="?", **lesson)
+    one.add_argument("--student", **student)
+    one.add_argument("--notes", action="store_true", help="print all notes: every mend, and every cell that had to be stopped")
+
+    one = command(
+        "demo",
+        _demo,
+        "a made-up class, from release to feedback",
+        "Build a class of made-up students in demo/ (made anew each time), release, collect, grade, write feedback, print the\n"
+        "table, and compare every score with what it must be. Ends with 1 if one differs. Takes about two minutes, no network.",
+    )
+    one.add_argument("--folder", type=Path, default=REPOSITORY / "demo", help="where (default: demo/)")
+
+    one = command(
+        "bundle",
+        _bundle,
+        "build the zip that students get",
+        "Build the zip to hand out: notebooks, library, data and set-up, but no solutions, no grading and no tests.",
+    )
+    one.add_argument(
+        "--to", type=Path, default=REPOSITORY / "dist" / "learning-to-see.zip", metavar="FILE", help="default: dist/learning-to-see.zip"
+    )
+
+    one = command("text", _text, "write text mirrors of the solutions", "Write LESSON.py beside each solution, to edit a lesson as text.")
+    one.add_argument("lesson", nargs="?", **lesson)
+    one = command("notebook", _notebook, "write the solutions back from their text", "Write LESSON.ipynb in solutions/ from its LESSON.py.")
+    one.add_argument("lesson", nargs="?", **lesson)
+    return parser
+
+
+def _course(arguments):
+    here = Path.cwd()
+    return Course(arguments.course or (here if (here / CONFIG).is_file() else REPOSITORY))
+
+
+def _release(arguments):
+    from . import release
+
+    course = _course(arguments)
+    lessons = course.choose(arguments.lesson)
+    if arguments.check:
+        stale = release.stale(course)
+        for name in stale:
+            print(f"out of date: {course.folder('release').name}/{name}")
+        print("Run: python -m autograder release" if stale else f"{course.folder('release').name}/ is up to date.")
+        return 1 if stale else 0
+    due = parse_date(arguments.due) if arguments.due else None
+    for lesson, changed in release.release(course, lessons, due).items():
+        automatic, manual = release.points(course.notebook("release", lesson))
+        print(f"{lesson:32} {'released' if changed else 'unchanged':10} {automatic:g} points automatic, {manual:g} by hand")
+    if due:
+        print(f"Due {due:%Y-%m-%d %H:%M %Z}.")
+    return 0
+
+
+def _collect(arguments):
+    from . import intake
+
+    course = _course(arguments)
+    lesson = course.choose(arguments.lesson, "release")[0] if arguments.lesson else None
+    at = parse_date(arguments.at) if arguments.at else None
+    status = 0
+    for outcome in intake.collect(course, arguments.folder, lesson, at):
+        record = outcome.record
+        when = f"{record['handed_in']}  {intake.shown(record['chosen'])}" if record.get("chosen") else ""
+        print(f"{outcome.student:20} {outcome.lesson or '':32} {outcome.state:10} {when}".rstrip())
+        problem = [f"NOT READ: {record['problem']} It counts as not done."] if record.get("problem") else []
+        notes = (
+            outcome.notes
+            if outcome.state == "unchanged"
+            else [*problem, *outcome.notes, *record.get("notes", ()), *record.get("mends", ())]
+        )
+        for note in notes:
+            print(f"    {note}")
+        status |= outcome.state in ("refused", "unsorted")
+    return status
+
+
+def _grade(arguments):
+    from . import grading
+
+    course = _course(arguments)
+    counts = {}
+    for one in grading.grade(course, course.choose(arguments.lesson, "release"), arguments.student, arguments.regrade):
+        counts[one.state] = counts.get(one.state, 0) + 1
+        if one.state != "unchanged":
+            print(f"{one.student:20} {one.lesson:32} {one.state:8} {one.seconds:5.1f} s", flush=True)
+            for note in one.notes:
+                print(f"    {note}", flush=True)
+    print(", ".join(f"{count} {state}" for state, count in counts.items()) + "." if counts else "There is nothing to grade.")
+    return 1 if counts.get("failed") else 0
+
+
+def _feedback(arguments):
+    from . import grading
+
+    course = _course(arguments)
+    status = 0
+    for student, lesson, problem in grading.feedback(course, course.choose(arguments.lesson, "release"), arguments.student):
+        print(f"{student:20} {lesson:32} {problem or course.folder('feedback').name + f'/{student}/{lesson}/{lesson}.html'}")
+        status |= problem is not None
+    return status
+
+
+def _table(arguments):
+    from . import grading
+
+    course = _course(arguments)
+    rows = grading.table(course, course.choose(arguments.lesson, "release"), arguments.student)
+    if rows:
+        grading.print_table(rows, arguments.notes)
+    else:
+        print("Nobody has handed in anything yet.")
+    return 0
+
+
+def _demo(arguments):
+    from . import demo
+
+    return demo.run(arguments.folder)
+
+
+def _bundle(arguments):
+    from . import bundle
+
+    path, count = bundle.write(arguments.to or REPOSITORY / "dist" / "learning-to-see.zip")
+    print(f"{path}: {count} files, {path.stat().st_size / 1e6:.1f} MB")
+    return 0
+
+
+def _text(arguments):
+    from . import mirror
+
+    course = _course(arguments)
+    for lesson in course.choose(arguments.lesson):
+        print(mirror.write_text(course.notebook("source", lesson)))
+    return 0
+
+
+def _notebook(arguments):
+    from . import mirror
+
+    source = _course(arguments).folder("source")
+    texts = sorted(path for path in source.glob("*/*.py") if path.stem == path.parent.name)
+    chosen = [path for path in texts if arguments.lesson is None or path.stem in matching(arguments.lesson, [path.stem for path in texts])]
+    if not chosen:
+        raise CourseError(f"{source.name}/ has no text mirror{f' of {arguments.lesson}' if arguments.lesson else ''}. Write one: make text")
+    for path in chosen:
+        try:
+            print(mirror.write_notebook(path))
+        except ValueError as error:
+            raise CourseError(str(error)) from error
+    return 0
