@@ -173,9 +173,12 @@ def receptive_field(layers):
     for index, layer in enumerate(layers):
         if not isinstance(layer, Iterable) or len(numbers := tuple(layer)) != 3:
             raise ValueError(f"layers[{index}] must be (kernel, stride, dilation), got {layer!r}")
-        kernel, stride, dilation = numbers
-        field += (dilated_size(kernel, dilation) - 1) * jump
-        jump *= whole_number("stride", stride, 1)
+        kernel, stride, dilation = (
+            whole_number(f"{name} of layers[{index}]", number, 1)
+            for name, number in zip(("kernel", "stride", "dilation"), numbers, strict=True)
+        )
+        field += dilation * (kernel - 1) * jump
+        jump *= stride
     return field
 
 
