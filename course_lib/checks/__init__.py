@@ -8,11 +8,11 @@ import difflib
 import os
 import secrets
 
-from . import lesson_01, lesson_02
+from . import lesson_01, lesson_02, lesson_02_hand
 from .exercise import CodeExercise, DesignExercise, HandExercise
 from .verdict import CheckFailed, Hint, Verdict
 
-EXERCISES = {exercise.name: exercise for lesson in (lesson_01, lesson_02) for exercise in lesson.EXERCISES}
+EXERCISES = {exercise.name: exercise for lesson in (lesson_01, lesson_02, lesson_02_hand) for exercise in lesson.EXERCISES}
 
 _hints_given = collections.Counter()
 
