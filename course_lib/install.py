@@ -94,7 +94,7 @@ def run(command: list[str | Path], folders: list[Path], quiet: bool = False) -> 
     try:
         for line in process.stdout:
             lines.append(line)
-            if not quiet:
+            if not quiet and not line.startswith((" + ", " - ", " ~ ")):  # 170 lines that name each package
                 sys.stderr.write(line)
         failed = process.wait()
     finally:
