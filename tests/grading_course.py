@@ -81,3 +81,39 @@ def make_course(root):
     for lesson, cells in zip(LESSONS, (numbers(), words()), strict=True):
         write_notebook(root / "solutions" / lesson / f"{lesson}.ipynb", cells)
     return Course(root)
+
+
+def released_course(folder):
+    """A released course in a folder: `make_course`, then notebooks/ and the gradebook."""
+    from autograder.release import release
+
+    course = make_course(folder)
+    release(course, course.lessons())
+    return course
+
+
+def read(path):
+    return nbformat.read(path, as_version=4)
+
+
+def solved(course, lesson="01_numbers"):
+    """The notebook of a student who has everything right."""
+    notebook = read(course.notebook("release", lesson))
+    for cell, answer in zip(notebook.cells, read(course.notebook("source", lesson)).cells, strict=True):
+        cell.source = answer.source
+    return notebook
+
+
+def cell_of(notebook, name):
+    return next(cell for cell in notebook.cells if cell.id == name)
+
+
+def hand_in(folder, student, notebook, name="01_numbers.ipynb"):
+    """Put a file (a notebook or bytes) into a student's folder of hand-ins."""
+    path = folder / student / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if isinstance(notebook, bytes):
+        path.write_bytes(notebook)
+    else:
+        nbformat.write(notebook, path)
+    return path
