@@ -30,18 +30,17 @@ def whole_number(name, value, minimum):
 
 
 def pair(name, value, minimum):
-    """Return `value`, a whole number or a pair of them, as `(rows, columns)`.
+    """Return `value`, a whole number or a pair (tuple, list or array) of them, as `(rows, columns)`.
 
     Raises
     ------
     ValueError
         When `value` is neither, or a number in it is less than `minimum`.
     """
-    if isinstance(value, Iterable) and not isinstance(value, str) and getattr(value, "ndim", 1) > 0:
-        both = tuple(value)
-        if len(both) != 2:
-            raise ValueError(f"{name} must be a whole number or a pair (rows, columns), got {len(both)} values: {value!r}")
-        return whole_number(f"{name}[0]", both[0], minimum), whole_number(f"{name}[1]", both[1], minimum)
+    if isinstance(value, tuple | list) or getattr(value, "ndim", 0) == 1:
+        if len(value) != 2:
+            raise ValueError(f"{name} must be a whole number or a pair (rows, columns), got {len(value)} values: {value!r}")
+        return whole_number(f"{name}[0]", value[0], minimum), whole_number(f"{name}[1]", value[1], minimum)
     number = whole_number(name, value, minimum)
     return number, number
 

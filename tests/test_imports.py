@@ -1,5 +1,7 @@
 """What importing the library costs, and what it offers. Each import happens in a Python of its own."""
 
+import doctest
+import importlib
 import json
 import subprocess
 import sys
@@ -66,3 +68,10 @@ def test_an_unknown_name_is_an_attribute_error():
         course_lib.conv3d  # noqa: B018
     with pytest.raises(ImportError, match="cannot import name 'conv3d'"):
         from course_lib import conv3d  # noqa: F401
+
+
+@pytest.mark.parametrize("room", ["arithmetic", "kernels", "convolution", "pooling"])
+def test_examples_in_docstrings(room):
+    result = doctest.testmod(importlib.import_module(f"course_lib.{room}"))
+    assert result.attempted > 0
+    assert result.failed == 0
