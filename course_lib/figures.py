@@ -680,7 +680,8 @@ def show_stride(height, width, kernel, stride):
     ax.set_yticklabels(range(height))
     ax.tick_params(length=0)
     ax.set_title(
-        f"{height}x{width} image, {kernel}x{kernel} window, stride {stride}:\nstarts at the dots; hatched pixels are never covered", size=11
+        f"{height}x{width} image, {kernel}x{kernel} window, stride {stride}:\nwindows start at the dots; hatched pixels are in no window",
+        size=11,
     )
     alt = (
         f"A grid of {height} rows and {width} columns. {kernel}x{kernel} windows start in rows {', '.join(map(str, downs))} "
@@ -719,13 +720,12 @@ def show_filter_boxes(channels=3, filters=2):
         y = 3.6 * number + 0.6
         _box(ax, 8.2, y, 1.2, 1.2, channels, _TONES, f"filter {number}\n({channels}, kH, kW)")
         ax.annotate("", (7.8, y + 0.5), (5.0, middle + 1.6), arrowprops={"arrowstyle": "->", "color": _SOFT})
-        ax.text(
-            12.1, y + 0.15, f"multiply, add all\n{channels} x kH x kW products,\nadd bias b[{number}]", ha="center", va="center", size=10
-        )
-        ax.annotate("", (14.6, y + 1.2), (9.8, y + 1.2), arrowprops={"arrowstyle": "->", "color": _INK})
-        _box(ax, 15.0, y - 0.5, 2.6, 2.2, 1, "white", f"feature map {number}")
-        ax.add_patch(plt.Rectangle((15.3, y - 0.2), 0.4, 0.4, facecolor=_PALE, edgecolor=_ORANGE, linewidth=2))
-    _bare(ax, 18, total + 0.4, margin=0.4)
+        step = f"multiply, add all\n{channels} x kH x kW products,\nadd bias b[{number}]"
+        ax.text(12.8, y - 0.1, step, ha="center", va="center", size=10)
+        ax.annotate("", (15.2, y + 1.2), (10.4, y + 1.2), arrowprops={"arrowstyle": "->", "color": _INK})
+        _box(ax, 15.6, y - 0.5, 2.6, 2.2, 1, "white", f"feature map {number}")
+        ax.add_patch(plt.Rectangle((15.9, y - 0.2), 0.4, 0.4, facecolor=_PALE, edgecolor=_ORANGE, linewidth=2))
+    _bare(ax, 18.6, total + 0.4, margin=0.4)
     ax.set_ylim(max(total, middle + 5.6) + 0.2, -0.9)
     ax.set_title("A filter is a box: as deep as the image. One filter, one feature map.", size=12)
     alt = (
@@ -781,8 +781,8 @@ def show_dilation(kernel, dilations, size):
         ax.add_patch(frame)
         _bare(ax, size, size)
         ax.set_title(f"dilation {dilation}", size=11)
-    figure.suptitle(f"A {kernel}x{kernel} kernel: always {kernel**2} taps (dots), over a larger and larger area (frame)", size=12)
     figure.tight_layout()
+    figure.suptitle(f"A {kernel}x{kernel} kernel: always {kernel**2} taps (dots), over a larger and larger area (frame)", size=12, y=1.03)
     taps = f"{kernel}x{kernel} kernel with dilation {', '.join(map(str, dilations))}"
     return Picture(figure, f"Pixels that a {taps} touches: always {kernel**2}, further and further apart.")
 
