@@ -224,11 +224,13 @@ def _choose(release, cells, partners, mends):
     for index, positions in candidates.items():
         original = release.cells[index]
         changed = [position for position in positions if cells[position].text != original.source]
+        if _is_locked(original):
+            chosen[index] = next((position for position in positions if position not in changed), positions[-1])
+            if len(positions) > 1:
+                mends.append(f"{original.id} was there {len(positions)} times: only the release's own counts")
+            continue
         chosen[index] = (changed or positions)[-1]
         if len(positions) == 1:
-            continue
-        if _is_locked(original):
-            mends.append(f"{original.id} was there {len(positions)} times: only the release's own counts")
             continue
         own += changed[:-1]
         kept = ", the others are kept as cells of the student's own" if changed[:-1] else ""
