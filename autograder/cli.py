@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-import warnings
 from pathlib import Path
 
 from .course import CONFIG, REPOSITORY, Course, CourseError, matching, parse_date
@@ -25,7 +24,6 @@ Answers in words are graded by hand, in nbgrader's formgrader (make formgrader),
 def main(argv=None):
     """Run a command. Returns the exit status: 0 when all is well, 1 when something needs a look, 2 when it could not be done."""
     arguments = _parser().parse_args(argv)
-    warnings.filterwarnings("ignore", module=r"nbgrader|sqlalchemy|jupyter_client|traitlets|nbformat")
     try:
         return arguments.run(arguments)
     except CourseError as error:

@@ -135,7 +135,9 @@ def _nbgrader_api():
     """
     import nbgrader.api
     from alembic.script import ScriptDirectory
+    from sqlalchemy.exc import SAWarning
 
+    warnings.filterwarnings("ignore", category=SAWarning, module="nbgrader")  # about how nbgrader uses SQLAlchemy; not for us to mend
     folder = Path(nbgrader.api.__file__).with_name("alembic")
     nbgrader.api.get_alembic_version = lambda: ScriptDirectory(str(folder)).get_current_head()
     return nbgrader.api
@@ -143,7 +145,7 @@ def _nbgrader_api():
 
 @contextlib.contextmanager
 def _quiet(log):
-    """Keep a converter's log and warnings off the terminal; yield a list that gathers its errors."""
+    """Keep a converter's log off the terminal; yield a list that gathers its errors."""
     errors = []
 
     class Gather(logging.Handler):
@@ -155,9 +157,7 @@ def _quiet(log):
     log.handlers, log.propagate = [gather], False
     log.setLevel(logging.ERROR)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # SQLAlchemy's, about how nbgrader uses it
-            yield errors
+        yield errors
     finally:
         log.handlers, log.propagate = handlers, propagate
         log.setLevel(level)

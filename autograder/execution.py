@@ -42,7 +42,6 @@ class BoundedExecute(Execute):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.shutdown_kernel = "immediate"  # a polite request would wait for a kernel that hangs
-        self.iopub_timeout = 10
 
     def preprocess(self, nb, resources, km=None):
         self._deadline = time.monotonic() + self.notebook_seconds

@@ -1,0 +1,401 @@
+"""Grading, for real: nbgrader, kernels, hand-ins that misbehave."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+
+import nbformat
+import pytest
+from grading_course import REPOSITORY, cell_of, hand_in, read, released_course, solved
+from nbformat.v4 import new_output
+from traitlets.config import Config
+
+from autograder import grading, intake, release
+from autograder.course import Course, CourseError
+from autograder.execution import verdict_only
+
+REAL = Course(REPOSITORY).lessons()
+LIMITS = Config({"Execute": {"timeout": 2, "iopub_timeout": 2}, "BoundedExecute": {"notebook_seconds": 10}})
+
+# what a student wrote for ex-1 (a function double); everything else is right
+ANSWERS = {
+    "loop": "while True:\n    pass",
+    "deaf": "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True:\n    pass",
+    "dies": "import os\nos._exit(1)",
+    "dies-when-called": "import os\ndef double(x):\n    os._exit(1)",
+    "flood": "while True:\n    print('x' * 1000)",
+    "much": "print('y' * 9_000_000)\ndef double(x):\n    return 2 * x",
+    "stderr": "import sys\ndef double(x):\n    print('careful', file=sys.stderr)\n    return 2 * x",
+    "hides-results": "get_ipython().display_trap.hook = lambda value: None\ndef double(x):\n    return 0",
+    "background": "import subprocess\nchild = subprocess.Popen(['sleep', '987'])\ndef double(x):\n    return 2 * x",
+    "exits": "raise SystemExit",
+    "syntax": "def double(x:\n",
+}
+
+
+def put_answer(notebook, name, source):
+    cell_of(notebook, name).source = source
+    return notebook
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    course = Course(released_course(tmp_path_factory.mktemp("course")).root, LIMITS)
+    folder = course.root / "handed in"
+    for student, source in ANSWERS.items():
+        hand_in(folder, student, put_answer(solved(course), "ex-1", source))
+    hand_in(folder, "perfect", solved(course))
+    hand_in(folder, "untouched", read(course.notebook("release", "01_numbers")))
+    hand_in(folder, "cut", nbformat.writes(solved(course)).encode()[:2000])
+    loops = solved(course)
+    for name in ("ex-1", "ex-2", "ex-3", "imports"):
+        put_answer(loops, name, ANSWERS["deaf"])
+    hand_in(folder, "loops", loops)
+    hand_in(folder, "partly", put_answer(solved(course), "ex-3", "def area(r):\n    return 1"))
+    assert {outcome.state for outcome in intake.collect(course, folder)} == {"collected"}
+    copied = solved(course)
+    copied.cells = [cell for cell in copied.cells if cell.id != "check-1"]
+    path = course.notebook("submitted", "01_numbers", "copied-by-hand")
+    path.parent.mkdir(parents=True)
+    nbformat.write(put_answer(copied, "ex-1", "def double(x):\n    return x"), path)
+    start = time.monotonic()
+    course.graded = {one.student: one for one in grading.grade(course, ["01_numbers"])}
+    course.seconds = time.monotonic() - start
+    return course
+
+
+def row(course, student, lesson="01_numbers"):
+    return grading.table(course, [lesson], student)[0]
+
+
+def test_everything_ends_graded(course):
+    assert {one.state for one in course.graded.values()} == {"graded"}
+    assert len(course.graded) == len(ANSWERS) + 6
+
+
+SCORES = {  # check-1 of 2, check-2 of 1, check-3 of 3
+    "perfect": (2, 1, 3),
+    "untouched": (0, 0, 0),
+    "cut": (0, 0, 0),
+    "partly": (2, 1, 1),
+    "copied-by-hand": (0, 1, 3),
+    "loops": (0, 0, 0),
+    "much": (2, 1, 3),
+    "stderr": (2, 1, 3),
+    "background": (2, 1, 3),
+    "hides-results": (0, 0, 0),
+} | dict.fromkeys(("loop", "deaf", "dies", "dies-when-called", "flood", "exits", "syntax"), (0, 1, 3))
+
+
+@pytest.mark.parametrize("student", SCORES)
+def test_the_score_is_what_was_earned(course, student):
+    scores = row(course, student).scores
+    assert (scores["check-1"], scores["check-2"], scores["check-3"]) == SCORES[student]
+
+
+REASONS = {
+    "loop": "ex-1: Stopped after 2 seconds. Does a loop never end?",
+    "flood": "ex-1: Stopped after 2 seconds",
+    "deaf": "ex-1: Stopped after 2 seconds, for which the kernel had to be killed",
+    "dies": "ex-1: The kernel died while this cell ran",
+    "dies-when-called": "check-1: The kernel died while this cell ran",
+    "hides-results": "check-1: No points: the check gave no results where one was expected.",
+    "cut": "The file `01_numbers.ipynb` is cut off after 2,000 bytes",
+    "copied-by-hand": "it did not come through collect",
+    "loops": "Not run: the cells before it took all of the notebook's 10 seconds.",
+}
+
+
+@pytest.mark.parametrize("student", REASONS)
+def test_the_reason_is_told_plainly(course, student):
+    assert any(REASONS[student] in note for note in row(course, student).notes), row(course, student).notes
+
+
+def test_a_hand_in_without_trouble_has_no_notes(course):
+    assert row(course, "perfect").notes == row(course, "untouched").notes == row(course, "stderr").notes == []
+
+
+def test_the_time_of_a_notebook_is_bounded(course):
+    assert course.graded["loops"].seconds < 10 + 2 + 2 + 12  # the limit, the last cell, its output, and kernels starting
+
+
+def test_what_a_cell_started_ends_with_the_notebook(course):
+    running = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    assert "sleep 987" not in running
+
+
+def test_output_is_bounded(course):
+    for student in ("much", "flood"):
+        assert course.notebook("autograded", "01_numbers", student).stat().st_size < 3_000_000
+        outputs = cell_of(read(course.notebook("autograded", "01_numbers", student)), "ex-1").outputs
+        assert any("the rest of the output is left out" in output.get("text", "") for output in outputs)
+
+
+def test_an_unchanged_answer_in_words_needs_no_grading(course):
+    assert (row(course, "untouched").state, row(course, "perfect").state) == ("graded", "1 to grade by hand")
+
+
+def test_the_reason_stands_in_the_gradebook_too(course):
+    with course.gradebook() as gradebook:
+        comments = gradebook.find_submission_notebook("01_numbers", "01_numbers", "cut").comments
+        assert all("is cut off after 2,000 bytes" in comment.comment for comment in comments)
+
+
+def test_grading_again_touches_nothing_unless_asked(course):
+    before = {path: path.stat().st_mtime_ns for path in course.folder("autograded").rglob("*.ipynb")}
+    again = list(grading.grade(course, ["01_numbers"]))
+    assert {one.state for one in again} == {"unchanged"}
+    assert {one.student: one.notes for one in again} == {one.student: one.notes for one in course.graded.values()}
+    assert {path: path.stat().st_mtime_ns for path in course.folder("autograded").rglob("*.ipynb")} == before
+
+
+def test_feedback_tells_verdict_and_reason_but_no_time_out_is_a_traceback(course):
+    done = {student: problem for student, _, problem in grading.feedback(course, ["01_numbers"])}
+    assert set(done.values()) == {None}
+    page = (course.folder("feedback") / "loop/01_numbers/01_numbers.html").read_text()
+    assert "Stopped after 2 seconds. Does a loop never end?" in page
+    assert "This hand-in could not be read." in (course.folder("feedback") / "cut/01_numbers/01_numbers.html").read_text()
+
+
+def test_the_table_reads_well(course):
+    lines = []
+    grading.print_table(grading.table(course, ["01_numbers"]), print=lines.append)
+    assert lines[0].split() == ["student", "lesson", "automatic", "by", "hand", "total", "state", "notes"]
+    perfect = next(line for line in lines if line.startswith("perfect "))
+    assert perfect.split() == ["perfect", "01_numbers", "6/6", "0/2", "6/8", "1", "to", "grade", "by", "hand"]
+    assert len(lines) == len(course.graded) + 1
+
+
+# ---------------------------------------------------------------------------------------------------- one hand-in at a time
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory):
+    return released_course(tmp_path_factory.mktemp("template"))
+
+
+@pytest.fixture
+def fresh(template, tmp_path):
+    """A course with one hand-in of lesson 2, ada's, which is right."""
+    shutil.copytree(template.root, tmp_path / "course")
+    course = Course(tmp_path / "course", LIMITS)
+    hand(course, "ada", solved(course, "02_words"), 1_600_000_000)
+    return course
+
+
+def hand(course, student, notebook, when, lesson="02_words"):
+    path = hand_in(course.root / "handed in", student, notebook, f"{lesson}.ipynb")
+    os.utime(path, (when, when))
+    assert list(intake.collect(course, course.root / "handed in"))
+
+
+def grade(course, **options):
+    return {one.student: one for one in grading.grade(course, ["01_numbers", "02_words"], **options)}
+
+
+def test_a_newer_hand_in_is_graded_and_the_others_left_alone(fresh):
+    hand(fresh, "bob", read(fresh.notebook("release", "02_words")), 1_600_000_000)
+    grade(fresh)
+    hand(fresh, "bob", solved(fresh, "02_words"), 1_600_000_001)
+    assert row(fresh, "bob", "02_words").state == "a newer hand-in waits"
+    assert {name: one.state for name, one in grade(fresh).items()} == {"ada": "unchanged", "bob": "graded"}
+    assert row(fresh, "bob", "02_words").automatic == (4, 4)
+
+
+def test_only_the_student_asked_for(fresh):
+    hand(fresh, "bob", solved(fresh, "02_words"), 1_600_000_000)
+    assert list(grade(fresh, student="bob")) == ["bob"]
+    assert row(fresh, "ada", "02_words").state == "not graded yet"
+
+
+def test_a_lost_gradebook_is_filled_again(fresh):
+    grade(fresh)
+    (fresh.root / "gradebook.db").unlink()
+    with pytest.raises(CourseError, match="The gradebook does not know 01_numbers"):
+        grade(fresh)
+    release.release(fresh, fresh.lessons())
+    assert grade(fresh)["ada"].state == "graded"
+
+
+def test_a_gradebook_of_an_older_release_is_refused(fresh):
+    path = fresh.notebook("source", "02_words")
+    notebook = read(path)
+    cell_of(notebook, "check-4").source = '4 * (shout("oh") == "OH")'
+    nbformat.write(notebook, path)
+    before = (fresh.root / "gradebook.db").read_bytes()
+    release.release(fresh, ["02_words"])
+    (fresh.root / "gradebook.db").write_bytes(before)
+    with pytest.raises(CourseError, match="has an older version of 02_words"):
+        grade(fresh)
+
+
+def test_what_fails_counts_zero_with_the_reason_and_stops_nobody(fresh, monkeypatch):
+    hand(fresh, "bob", solved(fresh, "02_words"), 1_600_000_000)
+    convert = Course.convert
+
+    def fail(self, name, lesson, student=None, **changes):
+        if student == "ada":
+            raise OSError(28, "No space left on device")
+        return convert(self, name, lesson, student, **changes)
+
+    monkeypatch.setattr(Course, "convert", fail)
+    graded = grade(fresh)
+    assert {name: one.state for name, one in graded.items()} == {"ada": "failed", "bob": "graded"}
+    standing = row(fresh, "ada", "02_words")
+    assert (standing.automatic, standing.state) == ((0, 4), "failed")
+    assert standing.notes == ["Not graded: OSError: [Errno 28] No space left on device"]
+    with fresh.gradebook() as gradebook:
+        comments = gradebook.find_submission_notebook("02_words", "02_words", "ada").comments
+        assert [comment.comment for comment in comments] == standing.notes
+    monkeypatch.undo()
+    assert {name: one.state for name, one in grade(fresh).items()} == {"ada": "graded", "bob": "unchanged"}
+    assert row(fresh, "ada", "02_words").automatic == (4, 4)
+
+
+def test_a_link_in_submitted_is_not_graded(fresh, tmp_path):
+    place = fresh.folder("submitted") / "eve"
+    place.mkdir(parents=True)
+    (place / "02_words").symlink_to(tmp_path)
+    one = grade(fresh)["eve"]
+    assert one.state == "failed"
+    assert "is a link" in one.notes[0]
+    assert row(fresh, "eve", "02_words").automatic == (0, 4)
+
+
+def judge(course, points):
+    with course.gradebook() as gradebook:
+        grade = gradebook.find_grade("think-1", "01_numbers", "01_numbers", "ada")
+        grade.manual_score, grade.needs_manual_grade = points, False
+        gradebook.db.commit()
+
+
+def test_points_given_by_hand_outlast_regrading_and_ask_again_when_the_answer_changes(fresh):
+    hand(fresh, "ada", solved(fresh), 1_600_000_000, "01_numbers")
+    grade(fresh)
+    judge(fresh, 1.5)
+    assert (row(fresh, "ada").manual, row(fresh, "ada").state) == ((1.5, 2), "graded")
+    assert grade(fresh, again=True)["ada"].state == "graded"
+    assert (row(fresh, "ada").manual, row(fresh, "ada").state) == ((1.5, 2), "graded")
+    hand(fresh, "ada", put_answer(solved(fresh), "think-1", "I changed my mind."), 1_600_000_009, "01_numbers")
+    grade(fresh)
+    assert (row(fresh, "ada").manual, row(fresh, "ada").state) == ((1.5, 2), "1 to grade by hand")
+
+
+def test_a_late_hand_in_says_how_late(fresh):
+    release.release(fresh, ["02_words"], datetime(2020, 9, 11, 10, 0, tzinfo=UTC))
+    grade(fresh)
+    assert row(fresh, "ada", "02_words").state == "graded, late by 2 d 2 h"
+
+
+def test_the_whole_class_gets_the_same_random_cases_again_and_again(fresh):
+    with grading._check_seed(fresh, "02_words"):
+        first = os.environ["COURSE_CHECK_SEED"]
+    with grading._check_seed(fresh, "02_words"):
+        assert os.environ["COURSE_CHECK_SEED"] == first
+    with grading._check_seed(fresh, "01_numbers"):
+        assert os.environ["COURSE_CHECK_SEED"] != first
+    assert "COURSE_CHECK_SEED" not in os.environ
+
+
+def test_the_plain_nbgrader_command_line_grades_the_same(template, tmp_path):
+    shutil.copytree(template.root, tmp_path / "course")
+    course = Course(tmp_path / "course")
+    tampered = read(course.notebook("release", "02_words"))  # nothing solved, and the test taken out
+    tampered.cells = [cell for cell in tampered.cells if cell.id != "check-4"]
+    for student, notebook in {"ada": solved(course, "02_words"), "eve": tampered}.items():
+        path = course.notebook("submitted", "02_words", student)
+        path.parent.mkdir(parents=True)
+        nbformat.write(notebook, path)
+    command = [sys.executable, "-m", "nbgrader", "autograde", "02_words"]
+    done = subprocess.run(command, cwd=course.root, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (row(course, "ada", "02_words").automatic, row(course, "eve", "02_words").automatic) == ((4, 4), (0, 4))
+    assert intake.latest(course, "eve", "02_words")["mends"] == ["check-4 was missing: put back as released"]
+
+
+# ---------------------------------------------------------------------------------------------------- no verdict, no points
+
+
+def result(text):
+    return new_output("execute_result", {"text/plain": text}, execution_count=1)
+
+
+def score(outputs, points=2.0):
+    """What nbgrader makes of a test cell's outputs once they went through `verdict_only`."""
+    from nbgrader.utils import determine_grade
+
+    cell = nbformat.v4.new_code_cell("check()", metadata={"nbgrader": {"grade": True, "solution": False, "points": points}})
+    cell.outputs = verdict_only(outputs, points)
+    return determine_grade(cell)[0]
+
+
+PRINTED = new_output("stream", name="stdout", text="2")
+WARNING = new_output("stream", name="stderr", text="careful")
+SHOWN = new_output("display_data", {"text/plain": "2"})
+FAILED = new_output("error", ename="E", evalue="", traceback=[])
+
+
+@pytest.mark.parametrize(
+    ("outputs", "earned"),
+    [
+        ([result("2")], 2),
+        ([result("0.5")], 0.5),
+        ([result("0")], 0),
+        ([PRINTED, WARNING, SHOWN, result("1.5")], 1.5),
+        ([], 0),
+        ([PRINTED], 0),
+        ([SHOWN], 0),
+        ([result("2"), FAILED], 0),
+        ([result("2"), result("2")], 0),
+        ([result("2.1")], 0),
+        ([result("-1")], 0),
+        ([result("nan")], 0),
+        ([result("inf")], 0),
+        ([result("'2'")], 0),
+        ([result("")], 0),
+        ([new_output("execute_result", {"text/html": "2"})], 0),
+    ],
+)
+def test_a_test_cell_scores_what_its_verdict_says_and_nothing_without_one(outputs, earned):
+    assert score([nbformat.from_dict(output) for output in outputs]) == earned
+
+
+# ---------------------------------------------------------------------------------------------------- the course's own lessons
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory):
+    root = tmp_path_factory.mktemp("real")
+    for name in ("solutions", "nbgrader_config.py"):
+        (shutil.copytree if (REPOSITORY / name).is_dir() else shutil.copy)(REPOSITORY / name, root / name)
+    course = Course(root)
+    release.release(course, course.lessons())
+    for lesson in intake.graded_lessons(course):
+        hand_in(root / "handed in", "solved", read(course.notebook("source", lesson)), f"{lesson}.ipynb")
+        hand_in(root / "handed in", "untouched", read(course.notebook("release", lesson)), f"{lesson}.ipynb")
+    assert {outcome.state for outcome in intake.collect(course, root / "handed in")} == {"collected"}
+    assert {one.state for one in grading.grade(course, course.lessons())} == {"graded"}
+    return course
+
+
+def test_the_first_lessons_are_graded(real):
+    assert {"01_hand_calculations", "02_convolution_from_scratch"} <= set(intake.graded_lessons(real))
+
+
+@pytest.mark.parametrize("lesson", [lesson for lesson in REAL if not lesson.startswith("00")])
+def test_a_solution_scores_all_its_automatic_points(real, lesson):
+    earned, most = row(real, "solved", lesson).automatic
+    assert earned == most > 0, row(real, "solved", lesson).scores
+    assert row(real, "solved", lesson).notes == []
+
+
+@pytest.mark.parametrize("lesson", [lesson for lesson in REAL if not lesson.startswith("00")])
+def test_an_untouched_release_scores_nothing_and_each_exercise_says_not_done(real, lesson):
+    standing = row(real, "untouched", lesson)
+    assert (standing.total[0], standing.state) == (0, "graded")
+    for cell in read(real.notebook("autograded", lesson, "untouched")).cells:
+        if cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get("grade"):
+            assert "not done yet" in str(cell.outputs).lower(), cell.id
