@@ -1,12 +1,14 @@
 # Learning to See: everything that can be done here, one target each. `make` lists them.
 # Each target first makes .venv and installs the pinned packages in it; once that is done, it costs nothing.
-# Choices: PYTHON=python3.12 (which Python makes .venv), TORCH=cpu (torch without CUDA), PORT=9999, LESSON=02_convolution_from_scratch
+# Choices: PYTHON=python3.12 (which Python makes .venv), TORCH=cpu (torch without CUDA), PORT=9999, LESSON=2, FROM=folder, DUE="2026-03-01 23:59"
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 PY := .venv/bin/python
 LESSON ?=
 PORT ?=
+FROM ?=
+DUE ?=
 TORCH ?=
 PYTHON ?=
 export PYTHON TORCH
@@ -71,23 +73,24 @@ reset: setup ## start a lesson again: make reset LESSON=2 (your old copy goes to
 # ---------------------------------------------------------------- instructors and authors
 ifneq ($(INSTRUCTOR),)
 .PHONY: release collect grade feedback table formgrader bundle demo text notebook test lint lock
-release: setup #! make notebooks/ from solutions/ (students' text, no answers)
-	@$(PY) -m autograder release
+release: setup #! make notebooks/ from solutions/, without the answers (LESSON=2 DUE="2026-03-01 23:59")
+	@$(PY) -m autograder release $(LESSON) $(if $(DUE),--due "$(DUE)")
 
 bundle: setup #! make the zip to hand out to students
 	@$(PY) -m autograder bundle
 
-collect: setup #! take in the notebooks lying in received/
-	@$(PY) -m autograder collect
+collect: setup #! take in what students handed in: make collect FROM=folder (LESSON=2)
+	@test -n "$(FROM)" || { echo "Say where the hand-ins are, one folder a student: make collect FROM=path/to/folder" >&2; exit 1; }
+	@$(PY) -m autograder collect "$(FROM)" $(if $(LESSON),--lesson $(LESSON))
 
-grade: setup #! grade what was collected
-	@$(PY) -m autograder grade
+grade: setup #! grade what was collected (LESSON=2)
+	@$(PY) -m autograder grade $(LESSON)
 
-feedback: setup #! write each student's feedback page
-	@$(PY) -m autograder feedback
+feedback: setup #! write each student's feedback page (LESSON=2)
+	@$(PY) -m autograder feedback $(LESSON)
 
-table: setup #! print the class's table of scores
-	@$(PY) -m autograder table
+table: setup #! print the class's table of scores (LESSON=2)
+	@$(PY) -m autograder table $(LESSON)
 
 formgrader: setup #! grade written answers by hand in JupyterLab (PORT=9999 asks for a port)
 	@$(PY) -m course_lib lab --formgrader $(if $(PORT),--port $(PORT))

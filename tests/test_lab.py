@@ -1,0 +1,159 @@
+"""JupyterLab as `make lab` starts it, asked over HTTP and used through a real browser."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from course_lib.workspace import FIRST_PAGE, ROOT
+
+FINISHED = "02_convolution_from_scratch"
+UNTOUCHED = "01_hand_calculations"
+BROWSER_OPTIONS = "--no-sandbox --disable-quic --disable-background-networking --disable-component-update --disable-sync --no-first-run"
+SECONDS = 120
+expect.set_options(timeout=SECONDS * 1000)
+
+
+class Lab:
+    """A running JupyterLab: its address with the token, and everything it printed."""
+
+    def __init__(self, process):
+        self.process, self.printed, self.address = process, [], None
+        threading.Thread(target=self._read, daemon=True).start()
+        end = time.monotonic() + SECONDS
+        while not self.address and time.monotonic() < end and process.poll() is None:
+            time.sleep(0.05)
+        assert self.address, f"JupyterLab did not start:\n{''.join(self.printed)}"
+        self.base, self.token = re.match(r"(http://[^/]+).*token=(\w+)", self.address).groups()
+        while self.status("/api", self.token) is None:
+            assert time.monotonic() < end, f"JupyterLab does not answer:\n{''.join(self.printed)}"
+            time.sleep(0.05)
+
+    def _read(self):
+        for line in self.process.stdout:
+            self.printed.append(line)
+            if found := re.search(r"http://127\.0\.0\.1:\d+/lab\S*token=\w+", line):
+                self.address = found[0]
+
+    def get(self, path, token=None):
+        headers = {"Authorization": f"token {token}"} if token else {}
+        with urllib.request.urlopen(urllib.request.Request(self.base + path, headers=headers), timeout=SECONDS) as answer:
+            return json.load(answer)
+
+    def status(self, path, token=None):
+        """Return the HTTP status of a request; None when nothing listens."""
+        try:
+            self.get(path, token)
+        except urllib.error.HTTPError as error:
+            return error.code
+        except urllib.error.URLError:
+            return None
+        return 200
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory):
+    """Build a student's folder in which lesson 2 is finished."""
+    folder = tmp_path_factory.mktemp("student") / "work"
+    finished = folder / "notebooks" / FINISHED
+    finished.mkdir(parents=True)
+    shutil.copy(ROOT / "solutions" / FINISHED / f"{FINISHED}.ipynb", finished)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def lab(work, tmp_path_factory):
+    jupyter = tmp_path_factory.mktemp("jupyter")  # the tester's own settings and open tabs stay out of it
+    folders = {f"JUPYTER_{name}_DIR": str(jupyter / name.lower()) for name in ("CONFIG", "DATA", "RUNTIME")}
+    command = [sys.executable, "-m", "course_lib", "lab", "--no-browser", "--work", str(work)]
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=os.environ | folders, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+    try:
+        yield Lab(process)
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if not program:
+        pytest.fail("The tests of JupyterLab need the browser Chromium: apt-get install chromium (as root), or Chrome.")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=BROWSER_OPTIONS.split())
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser):
+    page = browser.new_page()
+    page.set_default_timeout(SECONDS * 1000)
+    yield page
+    page.close()
+
+
+def test_the_address_is_on_this_machine_and_opens_lesson_0(lab):
+    assert re.fullmatch(rf"http://127\.0\.0\.1:\d+/lab/tree/{FIRST_PAGE}\?token=\w{{48}}", lab.address)
+
+
+def test_without_a_browser_the_whole_address_is_printed_and_little_else(lab):
+    assert "No browser can be opened here: copy the http address below into one." in "".join(lab.printed)
+    assert not [line for line in lab.printed if re.match(r"\[[IWE] ", line)]
+
+
+def test_its_root_is_the_students_folder(lab, work):
+    assert [entry["path"] for entry in lab.get("/api/contents/", lab.token)["content"]] == ["notebooks"]
+    listing = lab.get("/api/contents/notebooks/00_start_here", lab.token)["content"]
+    assert FIRST_PAGE in [entry["path"] for entry in listing]
+    assert (work / FIRST_PAGE).exists()
+
+
+@pytest.mark.parametrize("token", [None, "0" * 48])
+def test_nobody_gets_in_without_the_token(lab, token):
+    assert lab.status("/api/contents", token) == 403
+
+
+def test_a_browser_sees_lesson_0_and_nothing_asks_another_machine(lab, page):
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(lab.address)
+    expect(page.locator(".jp-Notebook:visible h1").first).to_be_visible()
+    expect(page.get_by_role("tab", name="00_start_here.ipynb")).to_be_visible()
+    page.wait_for_timeout(1000)  # news and update checks would be asked for now
+    assert asked
+    assert [url for url in asked if not url.startswith((lab.base, lab.base.replace("http", "ws"), "data:", "blob:"))] == []
+    expect(page.get_by_text("Would you like to get notified")).to_have_count(0)
+
+
+def validate(page, lab, lesson):
+    """Open a lesson, press Validate and return what the dialog says."""
+    # a workspace of its own: JupyterLab would open the tabs of the test before again, and their Validate buttons with them
+    page.goto(f"{lab.base}/lab/workspaces/{lesson}/tree/notebooks/{lesson}/{lesson}.ipynb?token={lab.token}")
+    expect(page.locator(".jp-Notebook:visible h1").first).to_be_visible()  # the notebook is there, not only its toolbar
+    page.locator(".validate-button:visible").get_by_text("Validate").click()
+    dialog = page.locator(".jp-Dialog", has_text="Validation Results")
+    dialog.wait_for()
+    return dialog.inner_text()
+
+
+def test_validate_on_a_finished_lesson_reports_success(lab, page):
+    assert "Success! Your notebook passes all the tests." in validate(page, lab, FINISHED)
+
+
+def test_validate_on_an_untouched_lesson_says_what_is_not_done_yet(lab, page):
+    told = validate(page, lab, UNTOUCHED)
+    assert "The following cell failed" in told
+    assert "This one is not done yet." in told
+    assert "Success" not in told
