@@ -9,6 +9,7 @@ LESSON ?=
 PORT ?=
 FROM ?=
 DUE ?=
+UPGRADE ?=
 TORCH ?=
 PYTHON ?=
 export PYTHON TORCH
@@ -111,6 +112,6 @@ lint: setup #! check the style of code and notebooks
 	@$(PY) -m ruff check
 	@$(PY) -m ruff format --check course_lib autograder tests
 
-lock: setup #! pin the newest versions that pyproject.toml allows into requirements.lock
-	@$(PY) -m uv pip compile --quiet --universal --generate-hashes --upgrade --python-version 3.11 --all-extras --no-header pyproject.toml -o requirements.lock
+lock: setup #! write requirements.lock after a change of pyproject.toml (UPGRADE=yes: newest versions)
+	@$(PY) -m uv pip compile --quiet --universal --generate-hashes $(if $(UPGRADE),--upgrade) --python-version 3.11 --all-extras --no-header pyproject.toml -o requirements.lock
 endif
