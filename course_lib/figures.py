@@ -87,6 +87,7 @@ def _lay_out(shapes, titles, symbols=(), title="", foot="", cell=CELL):
     above, below = 0.35 + 0.2 * lines + (0.4 if title else 0), 0.3 + (0.4 if foot else 0)
     width, height = sum(widths) + gap * (len(shapes) + 0.2), tall + above + below
     figure, left, axes = plt.figure(figsize=(width, height)), gap * 0.6, []
+    _keep_canvas(figure)
     for number, ((rows, columns), text, slot) in enumerate(zip(shapes, titles, widths, strict=True)):
         bottom = below + (tall - rows * cell) / 2
         ax = figure.add_axes([(left + (slot - columns * cell) / 2) / width, bottom / height, columns * cell / width, rows * cell / height])
@@ -103,6 +104,11 @@ def _lay_out(shapes, titles, symbols=(), title="", foot="", cell=CELL):
     if foot:
         figure.text(0.5, 0.12 / height, foot, ha="center", va="bottom", fontsize=10, color=INK)
     return figure, axes
+
+
+def _keep_canvas(figure):
+    """Let nothing of the figure be cropped, so that cells come out at the same size in all figures."""
+    figure.add_artist(plt.Rectangle((0, 0), 1, 1, facecolor="none", edgecolor="none"))
 
 
 def _draw(ax, array, mark=None, faint=None, tint=None, ticks=True, border=0):
@@ -212,7 +218,7 @@ def show_window(image, kernel, at=(0, 0), padding=0, stride=1):
     terms = [f"{_written(p)}\N{MIDDLE DOT}{_factor(w)}" for p, w in zip(window.ravel(), kernel.ravel(), strict=True)]
     result = f"output[{at[0]}, {at[1]}]"
     foot = f"{' + '.join(terms) if len(terms) <= 9 else 'sum of the products'} = {_written(products.sum())}"
-    titles = [f"image {_sized(image.shape)}, window framed", f"kernel {_sized(kernel.shape)}", "products"]
+    titles = [f"image {_sized(image.shape)}, window framed", f"kernel {_sized(kernel.shape)}", "products,\nentry by entry"]
     figure, axes = _lay_out(
         [padded.shape, kernel.shape, products.shape],
         titles,
@@ -280,7 +286,7 @@ def show_flatten(shape, pixels):
     mark = np.zeros(shape, bool)
     for pixel in pixels:
         mark[pixel] = True
-    shade = np.repeat(np.arange(rows)[:, None] / max(rows - 1, 1), columns, axis=1)
+    shade = np.repeat(0.7 * np.arange(rows)[:, None] / max(rows - 1, 1), columns, axis=1)
     width, cell = max(rows * columns * CELL * 0.85, 5.0), CELL * 0.85
     height = (rows + 1) * cell + 1.9
     figure = plt.figure(figsize=(width + 0.8, height))

@@ -333,8 +333,9 @@ def test_64_color_filters_have_1728_weights():
 
 
 def test_dilated_size(results):
-    assert results["dilation-size"][1] == F.conv1d(torch.zeros(1, 1, 7), torch.zeros(1, 1, 3), dilation=2).shape[-1] == 3
-    assert (7 - 3) // 1 + 1 == 5  # "the published formulas leave dilation out and say 5"
+    assert results["dilation-size"][1] == F.conv1d(torch.zeros(1, 1, 28), torch.zeros(1, 1, 5), dilation=3).shape[-1] == 16
+    assert (28 - 5) // 1 + 1 == 24
+    assert "leave dilation out and say 24" in TEXT
 
 
 @pytest.mark.parametrize("bias", [False, True])
@@ -405,7 +406,7 @@ def test_photograph_has_three_maps(results):
     axes = [ax for ax in results["photo-run"][1].figure.axes if ax.get_title()]
     assert [ax.get_title() for ax in axes] == [
         "the photograph",
-        "filter 0: mean",
-        "filter 1: left minus right",
-        "filter 2: red minus blue",
+        "0: mean",
+        "1: left minus right",
+        "2: red minus blue",
     ]
