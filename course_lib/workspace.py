@@ -215,7 +215,6 @@ def jupyter_environment(config: Path | None) -> dict[str, str]:
     environment = dict(os.environ, JUPYTER_PREFER_ENV_PATH="1")
     paths = [str(ROOT), environment.get("PYTHONPATH", "")]
     environment["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)  # under conda, the project itself is not installed
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # without compiled bytecode JupyterLab takes twice as long to start, each time
     if config:
         paths = [str(config), environment.get("JUPYTER_CONFIG_PATH", "")]
         environment["JUPYTER_CONFIG_PATH"] = os.pathsep.join(path for path in paths if path)
