@@ -734,7 +734,7 @@ DESIGN = DesignExercise(
     judge_value=_judge_design,
     misconceptions=(
         Misconception(
-            "order",
+            "wrong-order",
             "In another order it would do. The answer is (kernel, padding, stride), in this order.",
             lambda value: any(
                 _judge_design(value[list(order)]) is None for order in ((0, 2, 1), (1, 0, 2), (2, 1, 0), (1, 2, 0), (2, 0, 1))
