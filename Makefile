@@ -9,6 +9,7 @@ LESSON ?=
 PORT ?=
 FROM ?=
 DUE ?=
+COURSE ?=
 UPGRADE ?=
 TORCH ?=
 PYTHON ?=
@@ -95,8 +96,8 @@ feedback: setup #! write each student's feedback page (LESSON=2)
 table: setup #! print the class's table of scores (LESSON=2)
 	@$(PY) -m autograder table $(LESSON)
 
-formgrader: setup #! grade written answers by hand in JupyterLab (PORT=9999 asks for a port)
-	@$(PY) -m course_lib lab --formgrader $(if $(PORT),--port $(PORT))
+formgrader: setup #! grade written answers by hand in JupyterLab (COURSE=demo: the example class)
+	@$(PY) -m course_lib lab --formgrader $(or $(COURSE),.) $(if $(PORT),--port $(PORT))
 
 demo: setup #! grade an example class, from release to table, and check every score
 	@$(PY) -m autograder demo

@@ -15,7 +15,9 @@ def main(arguments: list[str] | None = None) -> int:
     lab.add_argument("--port", type=int, help="listen on this port (a free one otherwise)")
     lab.add_argument("--no-browser", dest="browser", action="store_false", help="print the address instead of opening a browser")
     lab.add_argument("--work", type=Path, default=workspace.WORK, help="where your copies are (default: work/)")
-    lab.add_argument("--formgrader", action="store_true", help="open the whole project instead, to grade with nbgrader's formgrader")
+    lab.add_argument(
+        "--formgrader", type=Path, metavar="COURSE", help="open this folder of an instructor's instead, to grade with nbgrader's formgrader"
+    )
     restart = commands.add_parser("reset", help="start a lesson again; your copy is kept under another name")
     restart.add_argument("lesson", help="a lesson's name or number")
     restart.add_argument("--work", type=Path, default=workspace.WORK, help="where your copies are (default: work/)")
@@ -31,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
                 print(f"Your {name} is now in {kept}.")
             print(f"A new {name} is in {options.work / 'notebooks' / name}. If it is open in JupyterLab, close its tab and open it again.")
         elif options.formgrader:
-            return workspace.start_formgrader(options.port, options.browser)
+            return workspace.start_formgrader(options.formgrader, options.port, options.browser)
         else:
             return workspace.start_lab(options.work, options.port, options.browser)
     except (workspace.WorkspaceError, OSError) as error:  # DataError is an OSError, and so is a full disk

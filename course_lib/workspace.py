@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 RELEASE = ROOT / "notebooks"
 WORK = ROOT / "work"
 FIRST_PAGE = "notebooks/00_start_here/00_start_here.ipynb"
-JUPYTER_CONFIG = Path(__file__).resolve().parent / "jupyter"
+JUPYTER_CONFIG = Path(__file__).resolve().parent / "jupyter"  # one folder for students, one for instructors
 
 
 class WorkspaceError(Exception):
@@ -210,18 +210,17 @@ def jupyter_command(folder: Path, page: str, port: int | None, browser: bool) ->
     return command
 
 
-def jupyter_environment(config: Path | None) -> dict[str, str]:
+def jupyter_environment(config: Path) -> dict[str, str]:
     """Return the environment for JupyterLab: `config` before a user's own settings, and course_lib importable in every kernel."""
     environment = dict(os.environ, JUPYTER_PREFER_ENV_PATH="1")
     paths = [str(ROOT), environment.get("PYTHONPATH", "")]
     environment["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)  # under conda, the project itself is not installed
-    if config:
-        paths = [str(config), environment.get("JUPYTER_CONFIG_PATH", "")]
-        environment["JUPYTER_CONFIG_PATH"] = os.pathsep.join(path for path in paths if path)
+    paths = [str(config), environment.get("JUPYTER_CONFIG_PATH", "")]
+    environment["JUPYTER_CONFIG_PATH"] = os.pathsep.join(path for path in paths if path)
     return environment
 
 
-def serve(folder: Path, page: str, port: int | None = None, browser: bool = True, config: Path | None = JUPYTER_CONFIG) -> int:
+def serve(folder: Path, page: str, config: Path, port: int | None = None, browser: bool = True) -> int:
     """Run JupyterLab on a folder until it is stopped, and return its exit status."""
     if port:
         check_port(port)
@@ -249,9 +248,12 @@ def start_lab(work: Path = WORK, port: int | None = None, browser: bool = True) 
         print("New: " + ", ".join(sorted({str(path.relative_to(work / "notebooks").parts[0]) for path in made})))
     for name in outdated_lessons(RELEASE, work):
         print(f"There is a newer {name}. Yours stays as it is; to start the new one (yours goes to work/kept/): make reset LESSON={name}")
-    return serve(work.resolve(), f"/lab/tree/{FIRST_PAGE}", port, browser)
+    return serve(work.resolve(), f"/lab/tree/{FIRST_PAGE}", JUPYTER_CONFIG / "student", port, browser)
 
 
-def start_formgrader(port: int | None = None, browser: bool = True) -> int:
-    """Open JupyterLab on the whole project, where nbgrader's formgrader shows the class."""
-    return serve(ROOT, "/lab", port, browser, config=None)
+def start_formgrader(course: Path, port: int | None = None, browser: bool = True) -> int:
+    """Open JupyterLab on an instructor's folder (one with `nbgrader_config.py`), where nbgrader's formgrader shows the class."""
+    if not (course / "nbgrader_config.py").is_file():
+        raise WorkspaceError(f"{course} is no instructor's folder: it has no nbgrader_config.py. (`make demo` makes one, demo/.)")
+    print("In JupyterLab: menu Nbgrader, Formgrader.")
+    return serve(course.resolve(), "/lab", JUPYTER_CONFIG / "instructor", port, browser)

@@ -246,6 +246,19 @@ def test_without_a_display_no_browser_is_opened_unless_one_is_named(monkeypatch,
     assert workspace.browser_can_open() is opens
 
 
+def test_the_formgrader_wants_an_instructors_folder(tmp_path, capsys):
+    assert main(["lab", "--formgrader", str(tmp_path)]) == 1
+    assert "it has no nbgrader_config.py" in capsys.readouterr().err
+
+
+def test_the_courses_settings_come_before_a_users_own_and_kernels_find_the_library(monkeypatch):
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", "/their/own")
+    monkeypatch.setenv("PYTHONPATH", "/their/modules")
+    environment = workspace.jupyter_environment(workspace.JUPYTER_CONFIG / "student")
+    assert environment["JUPYTER_CONFIG_PATH"] == f"{workspace.JUPYTER_CONFIG}/student:/their/own"
+    assert environment["PYTHONPATH"] == f"{workspace.ROOT}:/their/modules"
+
+
 def test_the_commands_that_need_neither_load_no_torch_and_no_numpy():
     script = "import sys, course_lib.__main__; print([name for name in ('torch', 'numpy', 'matplotlib') if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "[]\n"
