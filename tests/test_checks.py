@@ -410,3 +410,12 @@ def test_while_validating_a_failed_check_raises_a_clean_message():
 def test_a_card_escapes_what_a_student_wrote():
     verdict = check("conv2d", lambda image, kernel: "<script>alert(1)</script>")
     assert "<script>" not in verdict._repr_html_()
+
+
+def test_a_labelled_answer_earns_its_finished_parts():
+    expected = np.asarray(HAND["4.3"].expected).tolist()
+    verdict = check("4.3", [expected[0], ..., expected[2], expected[3] + 1])
+    assert verdict.score == pytest.approx(0.5)
+    assert "Not done yet" in verdict.message
+    assert "Look again at" in verdict.message
+    assert "not done yet" in check("4.3", [...] * len(expected)).message

@@ -236,10 +236,11 @@ class HandExercise(Exercise):
     def judge(self, answer, seed=None):
         if callable(answer):
             return self.verdict(False, "Expected the answer itself (numbers), got a function. Did you mean to call it?")
-        outcome = as_array(answer)
-        if outcome.problem:
-            return self.verdict(False, outcome.problem if answer is not None else NOT_DONE)
         expected = np.asarray(self.expected, dtype=float)
+        blanks = self._blanks(answer)
+        outcome = as_array(self._filled(answer, blanks, expected) if any(blanks) and not all(blanks) else answer)
+        if outcome.value is None or (outcome.problem and not any(blanks)):
+            return self.verdict(False, outcome.problem if answer is not None else NOT_DONE)
         got = outcome.value
         if agree(got, expected, self._tolerance(expected)):
             return self.verdict(True, "That is right.")
@@ -252,11 +253,29 @@ class HandExercise(Exercise):
         if self.labels:
             names = [label for label, bad in zip(self.labels, wrong.ravel() if wrong.ndim == 1 else wrong.any(axis=-1), strict=True) if bad]
             score = 1 - len(names) / len(self.labels)
-            return self.verdict(False, f"Look again at: {'; '.join(names)}.", score=score, **more)
-        message = "Not this number." if expected.ndim == 0 else f"{int(wrong.sum())} of {wrong.size} values are not right yet."
+            empty = [label for label, blank in zip(self.labels, blanks or [False] * len(self.labels), strict=True) if blank]
+            wanted = [name for name in names if name not in empty]
+            told = [f"Look again at: {'; '.join(wanted)}."] if wanted else []
+            told += [f"Not done yet: {'; '.join(empty)}."] if empty else []
+            return self.verdict(False, " ".join(told), score=score, **more)
+        count = int(wrong.sum())
+        message = (
+            "Not this number." if expected.ndim == 0 else f"{count} of {wrong.size} values {'is' if count == 1 else 'are'} not right yet."
+        )
         working = self.explain(index) if self.explain else None
         failure = Failure(call="", index=index, got=got, working=working) if expected.ndim else None
         return self.verdict(False, message, failure=failure, **more)
+
+    def _blanks(self, answer):
+        """For an answer in labelled parts: which of them are still `...`."""
+        if not self.labels or not isinstance(answer, (list, tuple)) or len(answer) != len(self.labels):
+            return []
+        return [_holds_ellipsis(part) for part in answer]
+
+    def _filled(self, answer, blanks, expected):
+        """The answer with NaN, which is never right, in place of its blank parts."""
+        nothing = np.full(expected.shape[1:], np.nan)
+        return [nothing if blank else part for part, blank in zip(answer, blanks, strict=True)]
 
     def _tolerance(self, expected):
         whole = np.asarray(expected, dtype=float) % 1 == 0
