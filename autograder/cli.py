@@ -221,7 +221,8 @@ def _demo(arguments):
 def _bundle(arguments):
     from . import bundle
 
-    path, count = bundle.write(arguments.to or REPOSITORY / "dist" / "learning-to-see.zip")
+    course = _course(arguments)
+    path, count = bundle.write(arguments.to or course.root / "dist" / "learning-to-see.zip", course)
     print(f"{path}: {count} files, {path.stat().st_size / 1e6:.1f} MB")
     return 0
 
