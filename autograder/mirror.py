@@ -34,7 +34,9 @@ def write_notebook(text_path: Path) -> Path:
     for cell in notebook.cells:
         name = cell.metadata.get("nbgrader", {}).get("grade_id") or cell.metadata.get("id")
         if not name or not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name):
-            raise ValueError(f'{text_path.name}: each cell needs id="letters-digits-dashes" in its header; got {name!r} above {cell.source[:60]!r}')
+            raise ValueError(
+                f'{text_path.name}: each cell needs id="letters-digits-dashes" in its header; got {name!r} above {cell.source[:60]!r}'
+            )
         cell.id = name
         cell.metadata = {key: cell.metadata[key] for key in KEPT_METADATA if key in cell.metadata}
         if cell.cell_type == "code":
