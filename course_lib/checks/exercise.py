@@ -8,12 +8,13 @@ import contextlib
 import inspect
 import io
 import linecache
+import math
 import signal
 import threading
 import traceback
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ import numpy as np
 from .verdict import Failure, Verdict, Working, format_value
 
 RANDOM_CASES = 6
+SHRINKING_CASES = 200  # how many more random cases may go into finding the smallest that fails
 TIME_LIMIT = 20.0  # seconds for all the calls of one check; the cases take a right answer milliseconds
 LARGEST_ANSWER = 64 << 20  # bytes
 NOT_DONE = "This one is not done yet."
@@ -66,7 +68,9 @@ class Case:
 
     @property
     def size(self):
-        return sum(np.size(value) for value in (*self.args, *self.kwargs.values()))
+        """How much there is to read in it: first how many numbers, then how large they are."""
+        values = [np.abs(np.asarray(value, dtype=float)) for value in (*self.args, *self.kwargs.values())]
+        return sum(value.size for value in values), sum(float(value.sum()) for value in values)
 
 
 def _lay_out(value, layout):
@@ -80,6 +84,17 @@ def _lay_out(value, layout):
     copy = value.copy()
     copy.flags.writeable = layout != "read-only"
     return copy
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Where a random case takes its numbers from: `integer(low, high)`, both ends included."""
+
+    integer: Callable
+
+    def integers(self, *shape, low=-4, high=5):
+        """Small whole numbers, as floats, so that a case can be followed by hand."""
+        return np.array([self.integer(low, high) for _ in range(math.prod(shape))], dtype=float).reshape(shape)
 
 
 @dataclass(frozen=True)
@@ -324,7 +339,7 @@ class CodeExercise(Exercise):
     cases : tuple of Case
         Tiny and nasty; each misconception must fail at least one of them.
     random_case : callable
-        From a `numpy.random.Generator` to a fresh `Case`.
+        From a `Draw` to a fresh `Case`.
     parts : mapping of str to float
         Shares of the score, which add up to 1. A part counts when all its cases are right, and only if "core" does.
     explain : callable, optional
@@ -348,8 +363,8 @@ class CodeExercise(Exercise):
     def all_cases(self, seed):
         """The fixed cases, then random ones that follow from the seed."""
         rng = np.random.default_rng(seed)
-        random = [self.random_case(rng) for _ in range(RANDOM_CASES)]
-        return [*self.cases, *(Case(c.args, c.kwargs, c.part, c.layout, seed) for c in random)]
+        draw = Draw(lambda low, high: int(rng.integers(low, high, endpoint=True)))
+        return [*self.cases, *(replace(self.random_case(draw), seed=seed) for _ in range(RANDOM_CASES))]
 
     def judge(self, answer, seed):
         if answer is None or answer is Ellipsis:
@@ -366,6 +381,15 @@ class CodeExercise(Exercise):
         try:
             with time_limit(TIME_LIMIT):
                 outcomes = [call(answer, case, sink) for case in cases]
+                expected = [_expected(self.reference, case) for case in cases]
+                right = [self._is_right(*pair) for pair in zip(outcomes, expected, strict=True)]
+                if not all(right) and all(right[: len(self.cases)]):  # only random cases fail: look for a smaller one
+                    smallest = self._shrink(answer, seed, sink)
+                    if smallest is not None:
+                        cases.append(smallest)
+                        outcomes.append(call(answer, smallest, sink))
+                        expected.append(_expected(self.reference, smallest))
+                        right.append(self._is_right(outcomes[-1], expected[-1]))
         except TimeLimitReached:
             return self.verdict(
                 False,
@@ -373,11 +397,42 @@ class CodeExercise(Exercise):
                 misconception="endless-loop",
                 sentence="Look for a `while` whose condition never becomes false.",
             )
-        expected = [_expected(self.reference, case) for case in cases]
-        right = [not o.problem and agree(o.value, e, self.tolerance) for o, e in zip(outcomes, expected, strict=True)]
         if all(right):
             return self.verdict(True, f"All {len(cases)} cases are right.")
         return self._explain_failure(cases, outcomes, expected, right, sink)
+
+    def _is_right(self, outcome, expected):
+        return not outcome.problem and agree(outcome.value, expected, self.tolerance)
+
+    def _shrink(self, answer, seed, sink):
+        """The simplest random case that an answer gets wrong, or None where none is found again."""
+        import hypothesis  # here: most answers never need it, and it takes half a second to load
+        from hypothesis import strategies
+
+        failing = []
+
+        @strategies.composite
+        def cases(draw):
+            return self.random_case(Draw(lambda low, high: draw(strategies.integers(low, high))))
+
+        @hypothesis.seed(seed)
+        @hypothesis.settings(
+            max_examples=SHRINKING_CASES,
+            database=None,
+            deadline=None,
+            phases=(hypothesis.Phase.generate, hypothesis.Phase.shrink),
+            suppress_health_check=list(hypothesis.HealthCheck),
+            print_blob=False,
+        )
+        @hypothesis.given(cases())
+        def is_right(case):
+            if not self._is_right(call(answer, case, sink), _expected(self.reference, case)):
+                failing.append(case)
+                raise AssertionError
+
+        with contextlib.suppress(AssertionError, hypothesis.errors.Flaky):
+            is_right()
+        return replace(failing[-1], seed=seed) if failing else None
 
     def _misfit(self, answer, cases):
         try:
@@ -515,6 +570,7 @@ __all__ = [
     "Case",
     "CodeExercise",
     "DesignExercise",
+    "Draw",
     "Exercise",
     "HandExercise",
     "Misconception",

@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from .. import arithmetic, convolution
-from .exercise import Case, CodeExercise, Misconception, Working
+from .exercise import Case, CodeExercise, Draw, Misconception, Working
 
 # ------------------------------------------------------------------------------------------------ right answers
 
@@ -233,14 +233,10 @@ def _carried(*slugs, skip=()):
 # ------------------------------------------------------------------------------------------------ cases
 
 
-def _ints(rng, *shape, low=-4, high=6):
-    """Small whole numbers, as floats, so that a case can be followed by hand."""
-    return rng.integers(low, high, size=shape).astype(float)
-
-
 _rng = np.random.default_rng(20)
-IMAGE_3X4, IMAGE_4X6, IMAGE_6X4, IMAGE_5X7 = (_ints(_rng, *shape) for shape in ((3, 4), (4, 6), (6, 4), (5, 7)))
-KERNEL_2X2, KERNEL_2X3, KERNEL_3X2, KERNEL_3X3 = (_ints(_rng, *shape) for shape in ((2, 2), (2, 3), (3, 2), (3, 3)))
+_fixed = Draw(lambda low, high: int(_rng.integers(low, high, endpoint=True)))  # the same numbers every time
+IMAGE_3X4, IMAGE_4X6, IMAGE_6X4, IMAGE_5X7 = (_fixed.integers(*shape) for shape in ((3, 4), (4, 6), (6, 4), (5, 7)))
+KERNEL_2X2, KERNEL_2X3, KERNEL_3X2, KERNEL_3X3 = (_fixed.integers(*shape) for shape in ((2, 2), (2, 3), (3, 2), (3, 3)))
 HALVES = KERNEL_2X2 + 0.5
 BYTES = np.array([[200, 3, 180, 90], [7, 250, 60, 1], [120, 0, 255, 30]], dtype=np.uint8)
 SMALL_BYTES = np.array([[2, 3], [1, 2]], dtype=np.uint8)
@@ -265,10 +261,10 @@ def _plain_cases(**kwargs):
     )
 
 
-def _random_image_kernel(rng):
-    kernel_height, kernel_width = (int(n) for n in rng.integers(1, 4, size=2))
-    height, width = kernel_height + int(rng.integers(0, 4)), kernel_width + int(rng.integers(0, 4))
-    return _ints(rng, height, width), _ints(rng, kernel_height, kernel_width)
+def _random_image_kernel(draw, dilation=1):
+    kernel = draw.integer(1, 3), draw.integer(1, 3)
+    image = [dilation * (size - 1) + 1 + draw.integer(0, 3) for size in kernel]
+    return draw.integers(*image), draw.integers(*kernel)
 
 
 def working(index, image, kernel, padding=0, stride=1, dilation=1, show_products=True):
@@ -313,8 +309,8 @@ OUTPUT_SIZE = CodeExercise(
         Case((5, 5)),
         Case((1, 1)),
     ),
-    random_case=lambda rng: Case(
-        (int(rng.integers(12, 40)), int(rng.integers(1, 6)), int(rng.integers(0, 4)), int(rng.integers(1, 5)), int(rng.integers(1, 3)))
+    random_case=lambda draw: Case(
+        (draw.integer(12, 40), draw.integer(1, 6), draw.integer(0, 3), draw.integer(1, 4), draw.integer(1, 2)),
     ),
     misconceptions=(
         Misconception(
@@ -385,7 +381,7 @@ CONV2D = CodeExercise(
     reference=conv2d,
     signature="conv2d(image, kernel)",
     cases=_plain_cases(),
-    random_case=lambda rng: Case(_random_image_kernel(rng)),
+    random_case=lambda draw: Case(_random_image_kernel(draw)),
     parts=PARTS,
     explain=working,
     misconceptions=(
@@ -501,10 +497,6 @@ def _padded_cases(**kwargs):
     )
 
 
-def _random_padded_case(rng):
-    return Case(_random_image_kernel(rng), {"padding": int(rng.integers(0, 3))})
-
-
 CONV2D_PADDED = CodeExercise(
     name="conv2d_padded",
     title="padding (7.2)",
@@ -512,7 +504,7 @@ CONV2D_PADDED = CodeExercise(
     reference=conv2d,
     signature="conv2d_padded(image, kernel, padding=0)",
     cases=_padded_cases(),
-    random_case=_random_padded_case,
+    random_case=lambda draw: Case(_random_image_kernel(draw), {"padding": draw.integer(0, 2)}),
     parts=PARTS,
     explain=working,
     misconceptions=PADDING
@@ -665,7 +657,7 @@ CONV2D_STRIDED = CodeExercise(
         Case((WHOLE, KERNEL_2X3 / 2), {"padding": 1, "stride": 2}, part="integers"),
         Case((BYTES, SMALL_BYTES), {"stride": 2}, part="integers"),
     ),
-    random_case=lambda rng: Case(_random_image_kernel(rng), {"padding": int(rng.integers(0, 3)), "stride": int(rng.integers(1, 4))}),
+    random_case=lambda draw: Case(_random_image_kernel(draw), {"padding": draw.integer(0, 2), "stride": draw.integer(1, 3)}),
     parts=PARTS,
     explain=working,
     misconceptions=STRIDE
@@ -682,6 +674,12 @@ CONV2D_STRIDED = CodeExercise(
 
 # ------------------------------------------------------------------------------------------------ im2col
 
+
+def _random_im2col_case(draw):
+    image, kernel = _random_image_kernel(draw)
+    return Case((image, *kernel.shape))
+
+
 IM2COL = CodeExercise(
     name="im2col",
     title="every window as a row",
@@ -696,7 +694,7 @@ IM2COL = CodeExercise(
         Case((IMAGE_3X4, 3, 4), layout="fortran"),
         Case((WHOLE / 4, 3, 3)),
     ),
-    random_case=lambda rng: (lambda image, kernel: Case((image, *kernel.shape)))(*_random_image_kernel(rng)),
+    random_case=_random_im2col_case,
     misconceptions=(
         Misconception(
             "one-column-a-window",
@@ -774,6 +772,11 @@ def _overflowing_dilation(image, kernel, dilation=1):
     return np.sum(windows * kernel, axis=(2, 3))
 
 
+def _random_dilated_case(draw):
+    dilation = draw.integer(1, 3)
+    return Case(_random_image_kernel(draw, dilation), {"dilation": dilation})
+
+
 CONV2D_DILATED = CodeExercise(
     name="conv2d_dilated",
     title="dilation",
@@ -791,11 +794,7 @@ CONV2D_DILATED = CodeExercise(
         Case((WHOLE, KERNEL_2X3 / 2), {"dilation": 2}, part="integers"),
         Case((BYTES, SMALL_BYTES), {"dilation": 2}, part="integers"),
     ),
-    random_case=lambda rng: (
-        lambda k, d, extra: Case(
-            (_ints(rng, d * (k[0] - 1) + 1 + extra[0], d * (k[1] - 1) + 1 + extra[1]), _ints(rng, *k)), {"dilation": d}
-        )
-    )([int(n) for n in rng.integers(1, 4, size=2)], int(rng.integers(1, 4)), [int(n) for n in rng.integers(0, 4, size=2)]),
+    random_case=_random_dilated_case,
     parts=PARTS,
     explain=lambda index, image, kernel, dilation=1: working(index, image, kernel, dilation=dilation),
     misconceptions=(
@@ -1002,24 +1001,20 @@ LAYER = (
 )
 
 
-def _layer_arguments(rng, n, c, o, height, width, kernel_height, kernel_width):
-    return (
-        _ints(rng, n, c, height, width),
-        _ints(rng, o, c, kernel_height, kernel_width, low=-3, high=4),
-        _ints(rng, o, low=-9, high=10) + 0.5,
-    )
+def _layer_arguments(draw, n, c, o, height, width, kernel_height, kernel_width):
+    weights = draw.integers(o, c, kernel_height, kernel_width, low=-3, high=3)
+    return draw.integers(n, c, height, width), weights, draw.integers(o, low=-9, high=9) + 0.5
 
 
 def _layer_case(*shape, part="core", layout="plain", **kwargs):
-    return Case(_layer_arguments(_rng, *shape), kwargs, part, layout)
+    return Case(_layer_arguments(_fixed, *shape), kwargs, part, layout)
 
 
-def _random_layer_case(rng):
-    n, c, o = (int(k) for k in rng.integers(1, 4, size=3))
-    image, kernel = _random_image_kernel(rng)
-    return Case(
-        _layer_arguments(rng, n, c, o, *image.shape, *kernel.shape), {"stride": int(rng.integers(1, 4)), "padding": int(rng.integers(0, 3))}
-    )
+def _random_layer_case(draw):
+    n, c, o = (draw.integer(1, 3) for _ in range(3))
+    kernel = draw.integer(1, 3), draw.integer(1, 3)
+    image = [size + draw.integer(0, 3) for size in kernel]
+    return Case(_layer_arguments(draw, n, c, o, *image, *kernel), {"stride": draw.integer(1, 3), "padding": draw.integer(0, 2)})
 
 
 def _layer_working(index, x, w, b, stride=1, padding=0):
@@ -1076,6 +1071,12 @@ def _count_with(formula):
     return answer
 
 
+def _random_count_case(draw):
+    groups = draw.integer(1, 4)
+    channels = groups * draw.integer(1, 8), groups * draw.integer(1, 8)
+    return Case((*channels, draw.integer(1, 5), draw.integer(1, 5)), {"groups": groups, "bias": bool(draw.integer(0, 1))})
+
+
 CONV_PARAMETERS = CodeExercise(
     name="conv_parameters",
     title="counting a layer's parameters",
@@ -1095,12 +1096,7 @@ CONV_PARAMETERS = CodeExercise(
         Case((6, 4, 2, 5), {"groups": 2, "bias": False}),
         Case((1, 1, 1, 1)),
     ),
-    random_case=lambda rng: (
-        lambda g: Case(
-            (g * int(rng.integers(1, 9)), g * int(rng.integers(1, 9)), int(rng.integers(1, 6)), int(rng.integers(1, 6))),
-            {"groups": g, "bias": bool(rng.integers(2))},
-        )
-    )(int(rng.integers(1, 5))),
+    random_case=_random_count_case,
     misconceptions=(
         Misconception(
             "bias-forgotten",
