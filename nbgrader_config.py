@@ -4,8 +4,13 @@ Read by `python -m autograder`, by the plain `nbgrader` command line and by the 
 """
 
 import os
+import sys
 
 c = get_config()  # noqa: F821 (traitlets puts it here)
+
+# For a new gradebook nbgrader runs the command `alembic`, which lies beside this Python whether or not that is on the PATH.
+if os.path.dirname(sys.executable) not in os.environ.get("PATH", "").split(os.pathsep):
+    os.environ["PATH"] = os.path.dirname(sys.executable) + os.pathsep + os.environ.get("PATH", os.defpath)
 
 c.CourseDirectory.course_id = "learning-to-see"
 c.CourseDirectory.root = os.path.dirname(os.path.abspath(__file__))

@@ -1,10 +1,13 @@
 """Grading, for real: nbgrader, kernels, hand-ins that misbehave."""
 
+import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from datetime import UTC, datetime
 
 import nbformat
@@ -169,6 +172,61 @@ def test_the_table_reads_well(course):
     assert len(lines) == len(course.graded) + 1
 
 
+# ---------------------------------------------------------------------------------------------------- nbgrader's formgrader
+
+
+@pytest.fixture(scope="module")
+def formgrader(course):
+    """JupyterLab on the course's folder, as `make formgrader` runs it; a function that sends it a request."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    options = [f"--ServerApp.port={port}", "--ServerApp.port_retries=0", "--ServerApp.root_dir=.", "--IdentityProvider.token=secret"]
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--ServerApp.allow_root=True", *options]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("JUPYTER")}
+    server = subprocess.Popen(command, cwd=course.root, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    def ask(path, data=None):
+        request = urllib.request.Request(f"http://127.0.0.1:{port}/formgrader{path}", headers={"Authorization": "token secret"})
+        if data is not None:
+            request.method, request.data = "PUT", json.dumps(data).encode()
+        with opener.open(request, timeout=60) as answer:
+            return answer.read().decode()
+
+    deadline = time.monotonic() + 90
+    while True:
+        try:
+            ask("/api/assignments")
+            break
+        except OSError:
+            assert server.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.3)
+    yield ask
+    server.terminate()
+    server.wait(20)
+
+
+def test_the_formgrader_shows_the_class(formgrader, course):
+    lessons = {one["name"]: one for one in json.loads(formgrader("/api/assignments"))}
+    assert lessons["01_numbers"]["num_submissions"] == len(course.graded)
+    scores = {one["student"]: one["code_score"] for one in json.loads(formgrader("/api/submissions/01_numbers"))}
+    assert scores == {student: row(course, student).automatic[0] for student in course.graded}
+    for page in ("/manage_assignments", "/gradebook", "/gradebook/01_numbers/01_numbers", "/manage_students"):
+        assert "nbgrader" in formgrader(page)
+
+
+def test_answers_in_words_can_be_graded_there(formgrader, course):
+    hand_ins = json.loads(formgrader("/api/submitted_notebooks/01_numbers/01_numbers"))
+    name = next(one["id"] for one in hand_ins if one["student"] == "partly")
+    assert "Because 4 x 4 = 16." in formgrader(f"/submissions/{name}/")
+    grades = json.loads(formgrader(f"/api/grades?submission_id={name}"))
+    answer = next(grade["id"] for grade in grades if grade["name"] == "think-1")
+    formgrader(f"/api/grade/{answer}", {"manual_score": 1.5})
+    assert (row(course, "partly").manual, row(course, "partly").state) == ((1.5, 2), "graded")
+
+
 # ---------------------------------------------------------------------------------------------------- one hand-in at a time
 
 
@@ -310,7 +368,8 @@ def test_the_plain_nbgrader_command_line_grades_the_same(template, tmp_path):
         path.parent.mkdir(parents=True)
         nbformat.write(notebook, path)
     command = [sys.executable, "-m", "nbgrader", "autograde", "02_words"]
-    done = subprocess.run(command, cwd=course.root, capture_output=True, text=True, timeout=120, check=False)
+    environment = os.environ | {"PATH": "/usr/bin:/bin"}  # as where .venv is not activated
+    done = subprocess.run(command, cwd=course.root, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     assert (row(course, "ada", "02_words").automatic, row(course, "eve", "02_words").automatic) == ((4, 4), (0, 4))
     assert intake.latest(course, "eve", "02_words")["mends"] == ["check-4 was missing: put back as released"]
