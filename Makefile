@@ -109,7 +109,7 @@ notebook: setup #! write the notebook back from that file: make notebook LESSON=
 	@$(PY) -m autograder notebook $(LESSON)
 
 test: lint #! run every test
-	@$(PY) -m pytest
+	@$(PY) -m pytest -n 2 --dist loadfile
 
 lint: setup #! check the style of code and notebooks
 	@$(PY) -m ruff check
