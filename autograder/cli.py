@@ -193,10 +193,12 @@ def _feedback(arguments):
     from . import grading
 
     course = _course(arguments)
-    status = 0
+    status, count = 0, 0
     for student, lesson, problem in grading.feedback(course, course.choose(arguments.lesson, "release"), arguments.student):
         print(f"{student:20} {lesson:32} {problem or course.folder('feedback').name + f'/{student}/{lesson}/{lesson}.html'}")
-        status |= problem is not None
+        status, count = status or int(problem is not None), count + 1
+    if not count:
+        print("Nothing is graded yet: run `python -m autograder grade` first.")
     return status
 
 

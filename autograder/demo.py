@@ -98,7 +98,7 @@ def cut_off(notebook):
 
 IN_WORDS = "Each output value is one sum of products, and the kernel is the same everywhere."
 LOOP = "windows = 0\nwhile windows < 9:\n    row = windows  # windows never grows\n"
-ENDLESS = "def conv2d_strided(image, kernel, padding=0, stride=1):\n    i = 0\n    while i < len(image):\n        row = image[i]\n"
+ENDLESS = "def conv2d_dilated(image, kernel, dilation=1):\n    i = 0\n    while i < len(image):\n        row = image[i]\n"
 BLANK = ""
 AFTER_SECTION_4 = ("5-1", "5-1b", "5-2", "5-3", "5-4", "6-1", "6-1b", "6-2", "6-2b", "6-3", "6-3b", "6-4", "6-5", "6-6")
 AFTER_STRIDE = ("conv-layer", "conv2d-dilated", "conv-parameters", "im2col")
@@ -193,9 +193,9 @@ CLASS = (
         "noah",
         SCRATCH,
         "a loop inside a function that never ends",
-        answers={"ex-conv2d-strided": ENDLESS},
-        scores={"check-conv2d-strided": 0},
-        says=("check-conv2d-strided: Stopped after 15 seconds",),
+        answers={"ex-conv2d-dilated": ENDLESS},
+        scores={"check-conv2d-dilated": 0},
+        says=("check-conv2d-dilated: Stopped after 15 seconds",),
     ),
 )
 

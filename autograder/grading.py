@@ -49,11 +49,10 @@ def grade(course, lessons, student=None, again=False):
     """
     releases = intake.graded_lessons(course)
     for lesson in lessons:
-        if lesson not in releases:
-            continue
-        _require_in_gradebook(course, lesson, releases[lesson])
-        for name in handed_in(course, lesson):
-            if student in (None, name):
+        names = [name for name in handed_in(course, lesson) if student in (None, name)]
+        if lesson in releases and names:
+            _require_in_gradebook(course, lesson, releases[lesson])
+            for name in names:
                 yield _grade_one(course, lesson, name, releases[lesson], again)
 
 

@@ -50,8 +50,8 @@ class Outcome:
     Attributes
     ----------
     state : str
-        "collected", "unchanged" (it was here already), "older" (a newer one is), "unsorted" (kept, but for no lesson) or "refused";
-        the reason is in `notes`.
+        "collected", "unchanged" (it was here already), "older" (a newer one is), "unsorted" (kept, but for no lesson), "ungraded" (a lesson
+        without points) or "refused"; the reason is in `notes`.
     record : dict
         As kept beside the originals.
     """
@@ -68,10 +68,18 @@ def shown(name):
     return "".join(letter if letter.isprintable() and letter != "`" else "?" for letter in str(name))
 
 
+def released(course):
+    """The released lessons, each with its release."""
+    return {lesson: nbformat.read(course.notebook("release", lesson), as_version=4) for lesson in course.lessons("release")}
+
+
 def graded_lessons(course):
     """The released lessons that have points, each with its release."""
-    releases = {lesson: nbformat.read(course.notebook("release", lesson), as_version=4) for lesson in course.lessons("release")}
-    return {lesson: notebook for lesson, notebook in releases.items() if any(is_test(cell) for cell in notebook.cells)}
+    return {lesson: notebook for lesson, notebook in released(course).items() if _has_points(notebook)}
+
+
+def _has_points(notebook):
+    return any(is_test(cell) for cell in notebook.cells)
 
 
 # ---------------------------------------------------------------------------------------------------- collect
@@ -96,10 +104,11 @@ def collect(course, folder, lesson=None, at=None):
     folder = Path(folder)
     if not folder.is_dir():
         raise CourseError(f"{folder} is no folder. Give the one that holds a folder for each student.")
-    releases = graded_lessons(course)
-    if lesson is not None and lesson not in releases:
-        raise CourseError(f"{lesson} is not released, or has no points. Released lessons with points: {', '.join(releases) or 'none yet'}.")
-    if not releases:
+    releases = released(course)
+    graded = [name for name, notebook in releases.items() if _has_points(notebook)]
+    if lesson is not None and lesson not in graded:
+        raise CourseError(f"{lesson} is not released, or has no points. Released lessons with points: {', '.join(graded) or 'none yet'}.")
+    if not graded:
         raise CourseError("No lesson is released yet: run `python -m autograder release` first.")
     for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
         if entry.name.startswith(".") or entry.name in IGNORED_FOLDERS:
@@ -128,9 +137,11 @@ def _collect_student(course, releases, student, folder, lesson, at):
         return
     for name, release in releases.items():
         mine = [file for file in files if file.lesson == name]
-        if mine:
+        if mine and _has_points(release):
             yield _take_in(course, release, student, name, mine, notes, at)
             notes = []
+        elif mine:
+            yield Outcome(student, name, "ungraded", ["it has no points: left where it is"])
     others = [file for file in files if file.lesson is None]
     if others:
         keep(course, student, UNSORTED, others, _when(others[0], at), {})

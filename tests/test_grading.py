@@ -17,6 +17,7 @@ from nbformat.v4 import new_output
 from traitlets.config import Config
 
 from autograder import grading, intake, release
+from autograder.cli import main
 from autograder.course import Course, CourseError
 from autograder.execution import verdict_only
 
@@ -272,7 +273,7 @@ def test_only_the_student_asked_for(fresh):
 def test_a_lost_gradebook_is_filled_again(fresh):
     grade(fresh)
     (fresh.root / "gradebook.db").unlink()
-    with pytest.raises(CourseError, match="The gradebook does not know 01_numbers"):
+    with pytest.raises(CourseError, match="The gradebook does not know 02_words"):
         grade(fresh)
     release.release(fresh, fresh.lessons())
     assert grade(fresh)["ada"].state == "graded"
@@ -373,6 +374,37 @@ def test_the_plain_nbgrader_command_line_grades_the_same(template, tmp_path):
     assert done.returncode == 0, done.stderr
     assert (row(course, "ada", "02_words").automatic, row(course, "eve", "02_words").automatic) == ((4, 4), (0, 4))
     assert intake.latest(course, "eve", "02_words")["mends"] == ["check-4 was missing: put back as released"]
+
+
+# ---------------------------------------------------------------------------------------------------- the command line
+
+
+def command(course, capsys, *words):
+    status = main(["--course", str(course.root), *words])
+    return status, capsys.readouterr()
+
+
+def test_grading_from_the_command_line(fresh, capsys):
+    status, said = command(fresh, capsys, "table")
+    assert "not graded yet" in said.out
+    assert command(fresh, capsys, "feedback")[1].out.startswith("Nothing is graded yet")
+    status, said = command(fresh, capsys, "grade", "2")
+    assert (status, said.out.splitlines()[-1]) == (0, "1 graded.")
+    assert command(fresh, capsys, "grade")[1].out == "1 unchanged.\n"
+    assert command(fresh, capsys, "grade", "--student", "nobody")[1].out == "There is nothing to grade.\n"
+    status, said = command(fresh, capsys, "feedback")
+    assert (status, said.out.split()) == (0, ["ada", "02_words", "feedback/ada/02_words/02_words.html"])
+    status, said = command(fresh, capsys, "table", "--notes")
+    assert said.out.splitlines()[1].split() == ["ada", "02_words", "4/4", "0/0", "4/4", "graded"]
+    status, said = command(fresh, capsys, "grade", "7")
+    assert (status, said.err) == (2, "autograder grade: notebooks/ has no lesson '7'. Lessons there: 01_numbers, 02_words.\n")
+
+
+def test_a_failure_shows_in_the_exit_status(fresh, capsys, tmp_path):
+    (fresh.folder("submitted") / "eve").mkdir()
+    (fresh.folder("submitted") / "eve/02_words").symlink_to(tmp_path)
+    status, said = command(fresh, capsys, "grade", "--student", "eve")
+    assert (status, said.out.splitlines()[-1]) == (1, "1 failed.")
 
 
 # ---------------------------------------------------------------------------------------------------- no verdict, no points

@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 
 import nbformat
 import pytest
-from grading_course import cell_of, hand_in, read, released_course, solved
+from grading_course import cell_of, hand_in, read, released_course, solved, write_notebook
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from autograder import intake, notebooks
+from autograder.cli import main
 from autograder.course import Course, CourseError
 from autograder.notebooks import HandedIn, UnreadableError, read_cells, rebuild
 
@@ -128,6 +129,20 @@ def test_what_belongs_to_no_lesson_is_kept_and_reported(course, folder):
     assert outcome.state == "unsorted"
     assert "essay.pdf" in outcome.notes[0]
     assert [kept.read_bytes() for kept in (course.received / "ada/unsorted").rglob("essay.pdf")] == [path.read_bytes()]
+
+
+def test_a_lesson_without_points_is_left_alone(course, folder):
+    welcome = [
+        new_markdown_cell("# Welcome", id="title"),
+        new_markdown_cell("This is how the course works.", id="how"),
+        new_code_cell("1", id="imports"),
+    ]
+    write_notebook(course.notebook("release", "00_welcome"), welcome)
+    hand_in(folder, "ada", read(course.notebook("release", "00_welcome")), "00_welcome.ipynb")
+    outcome = one(course, folder)
+    assert (outcome.lesson, outcome.state) == ("00_welcome", "ungraded")
+    with pytest.raises(CourseError, match="has no points"):
+        collect(course, folder, "00_welcome")
 
 
 def test_with_the_lesson_given_a_strangers_file_counts_as_not_done(course, folder):
@@ -277,6 +292,26 @@ def test_collecting_before_the_release(course, folder):
     shutil.rmtree(course.folder("release"))
     with pytest.raises(CourseError, match="No lesson is released yet"):
         collect(course, folder)
+
+
+def test_collecting_from_the_command_line(course, folder, capsys):
+    words = ["--course", str(course.root), "collect", str(folder)]
+    hand_in(folder, "ada", without(solved(course), "check-1"))
+    assert main([*words, "--lesson", "1", "--at", "2020-02-02T10:00+00:00"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["ada", "01_numbers", "collected", "2020-02-02T10:00:00Z", "01_numbers.ipynb"]
+    assert lines[1] == "    check-1 was missing: put back as released"
+    hand_in(folder, "bob", b"", "01_numbers.ipynb")
+    hand_in(folder, "eve", b"%PDF", "essay.pdf")
+    assert main(words) == 1
+    said = capsys.readouterr().out
+    assert "NOT READ: The file `01_numbers.ipynb` is empty. It counts as not done." in said
+    assert "kept, but for no lesson: essay.pdf" in said
+
+
+def without(notebook, name):
+    notebook.cells = [cell for cell in notebook.cells if cell.id != name]
+    return notebook
 
 
 # ---------------------------------------------------------------------------------------------------- files that cannot be read

@@ -11,6 +11,7 @@ from grading_course import LESSONS, REPOSITORY, cell_of, code, make_course, manu
 from traitlets.config import PyFileConfigLoader
 
 from autograder import release
+from autograder.cli import main
 from autograder.course import Course, CourseError, parse_date
 
 REAL = Course(REPOSITORY).lessons()
@@ -151,6 +152,31 @@ def test_the_plain_nbgrader_command_line_releases_the_same(course, tmp_path):
     assert done.returncode == 0, done.stderr
     ours = course.notebook("release", "01_numbers").read_bytes()
     assert (tmp_path / "notebooks/01_numbers/01_numbers.ipynb").read_bytes() == ours
+
+
+def test_releasing_from_the_command_line(tmp_path, capsys):
+    words = ["--course", str(make_course(tmp_path).root), "release"]
+    assert main([*words, "--check"]) == 1
+    assert "out of date: notebooks/01_numbers/01_numbers.ipynb" in capsys.readouterr().out
+    assert main([*words, "--due", "2026-03-01T23:59+00:00"]) == 0
+    assert capsys.readouterr().out.split("\n")[0].split() == ["01_numbers", "released", "6", "points", "automatic,", "2", "by", "hand"]
+    assert main([*words, "--check"]) == 0
+    (tmp_path / "solutions/02_words/02_words.ipynb").write_text("nothing")
+    assert main(words) == 2
+    assert "autograder release: 02_words cannot be released:" in capsys.readouterr().err
+
+
+def test_text_and_back_leave_a_lesson_as_it_was(tmp_path, capsys):
+    course = make_course(tmp_path)
+    path = course.notebook("source", "01_numbers")
+    assert main(["--course", str(tmp_path), "text", "1"]) == 0
+    assert main(["--course", str(tmp_path), "notebook", "1"]) == 0
+    before = path.read_bytes()
+    assert main(["--course", str(tmp_path), "notebook"]) == 0
+    assert path.read_bytes() == before
+    assert capsys.readouterr().out.split() == [str(path.with_suffix(".py")), str(path), str(path)]
+    assert main(["--course", str(tmp_path), "notebook", "2"]) == 2
+    assert "has no text mirror of 2" in capsys.readouterr().err
 
 
 # ---------------------------------------------------------------------------------------------------- the course's own lessons
