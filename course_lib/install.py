@@ -19,6 +19,9 @@ ROOT = Path(__file__).resolve().parents[1]
 SPACE_NEEDED = {"default": 7, "cpu": 2}  # GB, on Linux: .venv shares its files with uv's cache when both lie on one disk
 # What only torch's CUDA build needs, by the start of the name.
 CUDA_PACKAGES = ("nvidia-", "cuda-", "triton")
+# An optional checker of internationalized addresses, which nothing here uses. Its import, which every start of JupyterLab and of the grader
+# would wait for, compiles 38 grammars in 1.6 s; without it, JupyterLab is there in half the time.
+SLOW_PACKAGES = ("rfc3987-syntax", "lark")
 
 DISK_FULL = re.compile(r"No space left on device|Disk quota exceeded|not enough space|os error (28|122)\b|Errno (28|122)\b", re.IGNORECASE)
 NO_NETWORK = re.compile(
@@ -43,19 +46,19 @@ def lock_blocks(lock: str) -> dict[str, str]:
     return blocks
 
 
-def without_cuda(lock: str) -> tuple[str, list[str]]:
-    """Split the lock for torch's CPU build.
+def to_install(lock: str, torch: str) -> tuple[str, list[str]]:
+    """Choose from the lock what is installed.
 
     Returns
     -------
     tuple
-        The lock without torch and what only its CUDA build needs, hashes and all; and the pins of torch and torchvision, whose CPU
-        wheels have other hashes than the locked ones.
+        The chosen part of the lock, hashes and all; and the pins that have no hash: torch and torchvision for `torch="cpu"`, because
+        their CPU wheels are others than the locked ones.
     """
     blocks = lock_blocks(lock)
-    pins = [re.match(r"\S+", blocks[name])[0] for name in ("torch", "torchvision")]
-    kept = [block for name, block in blocks.items() if not name.startswith((*CUDA_PACKAGES, "torch"))]
-    return "".join(kept), pins
+    left_out = {name for name in blocks if name in SLOW_PACKAGES or (torch == "cpu" and name.startswith((*CUDA_PACKAGES, "torch")))}
+    pins = [re.match(r"\S+", blocks[name])[0] for name in ("torch", "torchvision") if name in left_out]
+    return "".join(block for name, block in blocks.items() if name not in left_out), pins
 
 
 def fingerprint(root: Path, python: str, torch: str) -> dict[str, str]:
@@ -124,28 +127,21 @@ def make_environment(venv: Path, folders: list[Path]) -> None:
 def install(root: Path, venv: Path, torch: str) -> None:
     """Install uv (by pip), the pinned packages (by uv) and the project itself (editable) into the virtual environment; unpack the data."""
     python = venv / "bin" / "python"
-    lock = root / "requirements.lock"
-    uv_lock = venv / "uv.txt"
-    uv_lock.write_text(lock_blocks(lock.read_text())["uv"])
+    lock = (root / "requirements.lock").read_text()
+    uv_lock, rest_lock = venv / "uv.txt", venv / "requirements.txt"
+    uv_lock.write_text(lock_blocks(lock)["uv"])
+    rest, pins = to_install(lock, torch)
+    rest_lock.write_text(rest)
     # pip and uv unpack into these; whichever is full stops them
     folders = [venv, Path(os.environ.get("UV_CACHE_DIR") or Path.home() / ".cache" / "uv"), Path(tempfile.gettempdir())]
     pip = [python, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--retries", "1", "--timeout", "20"]
     run([*pip, "--no-deps", "--only-binary", ":all:", "--require-hashes", "-r", uv_lock], folders, quiet=True)
-    uv_pip = [python, "-m", "uv", "pip"]
-    uv = [*uv_pip, "install", "--python", python]
-    if torch == "cpu":
-        cpu_lock = venv / "cpu.txt"
-        rest, pins = without_cuda(lock.read_text())
-        cpu_lock.write_text(rest)
-        run([*uv, "--require-hashes", "--no-deps", "-r", cpu_lock], folders)
-        run([*uv, "--torch-backend", "cpu", "--no-deps", *pins], folders)
-    else:
-        run([*uv, "--require-hashes", "-r", lock], folders)
-    # An optional checker of internationalized addresses, which nothing here uses. Its import, which every start of JupyterLab and of the
-    # grader would wait for, compiles 38 grammars in 1.6 s; without it, JupyterLab is there in half the time.
-    run([*uv_pip, "uninstall", "--quiet", "--python", python, "rfc3987-syntax"], folders, quiet=True)
+    uv = [python, "-m", "uv", "pip", "install", "--python", python, "--no-deps"]  # the lock is complete
+    run([*uv, "--require-hashes", "-r", rest_lock], folders)
+    if pins:
+        run([*uv, "--torch-backend", torch, *pins], folders)
     # uv's own build backend is part of uv: no network needed
-    run([*uv, "--quiet", "--no-deps", "--offline", "-e", root], folders, quiet=True)
+    run([*uv, "--quiet", "--offline", "-e", root], folders, quiet=True)
     run([python, "-m", "course_lib", "data"], folders, quiet=True)
 
 

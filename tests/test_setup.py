@@ -71,10 +71,16 @@ def test_the_makefile_takes_the_pythons_that_pyproject_allows():
     assert PROJECT["requires-python"] == f">={low.replace(', ', '.')},<{high.replace(', ', '.')}"
 
 
+def test_what_is_installed_is_the_lock_without_what_only_slows_every_start():
+    kept, pins_without_hash = install.to_install(LOCK, "default")
+    assert set(install.lock_blocks(LOCK)) - set(install.lock_blocks(kept)) == {"rfc3987-syntax", "lark"}
+    assert pins_without_hash == []
+
+
 def test_the_cpu_choice_leaves_out_what_only_cuda_needs_and_nothing_else():
-    kept, torch_pins = install.without_cuda(LOCK)
+    kept, torch_pins = install.to_install(LOCK, "cpu")
     everything = install.lock_blocks(LOCK)
-    left_out = set(everything) - set(install.lock_blocks(kept))
+    left_out = set(everything) - set(install.lock_blocks(kept)) - set(install.SLOW_PACKAGES)
     assert [pin.split("==")[0] for pin in torch_pins] == ["torch", "torchvision"]
     assert {"torch", "torchvision", "triton"} < left_out
     assert not re.search(r"^(nvidia|cuda|triton|torch)", kept, re.MULTILINE)
