@@ -2,6 +2,7 @@
 
 import json
 import re
+import warnings
 
 import nbformat
 import numpy as np
@@ -127,7 +128,7 @@ def test_each_exercise_names_at_least_five_slips_and_starts_undone(exercise):
     assert len(exercise.misconceptions) >= 5
     for blank in (..., [..., ...], [[1, ...], [2, 3]]):
         verdict = check(exercise.name, blank)
-        assert (verdict.score, "not done yet" in verdict.message) == (0, True)
+        assert (verdict.score, "not done yet" in verdict.message.lower()) == (0, True)
 
 
 @pytest.mark.parametrize("exercise", [e for e in HAND if e.labels], ids=lambda exercise: exercise.name)
@@ -301,7 +302,8 @@ def test_numbers_of_the_model_answers(notebook):
     assert {2 * p - k for k in range(1, 33) for p in range(33) if k <= 32 + 2 * p and places(32, k, p, 3) == 16} == {13, 14, 15}
     assert places(32, 3, 8, 3) == 16
     line, kernel = torch.arange(10.0)[None], torch.tensor([[[1.0, 2.0, 4.0, 8.0]]])
-    with pytest.warns(UserWarning, match="even kernel"):  # torch says itself that it must pad unevenly
+    with warnings.catch_warnings():  # torch says, once a process, that it must pad unevenly
+        warnings.simplefilter("ignore")
         same = F.conv1d(line[None], kernel, padding="same")
     assert torch.equal(same, F.conv1d(F.pad(line[None], (1, 2)), kernel))
 
