@@ -98,13 +98,11 @@ def cut_off(notebook):
 
 IN_WORDS = "Each output value is one sum of products, and the kernel is the same everywhere."
 LOOP = "windows = 0\nwhile windows < 9:\n    row = windows  # windows never grows\n"
-ENDLESS = "def conv2d_dilated(image, kernel, dilation=1):\n    i = 0\n    while i < len(image):\n        row = image[i]\n"
 BLANK = ""
 AFTER_SECTION_4 = ("5-1", "5-1b", "5-2", "5-3", "5-4", "6-1", "6-1b", "6-2", "6-2b", "6-3", "6-3b", "6-4", "6-5", "6-6")
 AFTER_STRIDE = ("conv-layer", "conv2d-dilated", "conv-parameters", "im2col")
 
 CLASS = (
-    HandIn("ada", HANDS, "everything right"),
     HandIn("ben", HANDS, "everything right, two hours late", late=timedelta(hours=2), says=("late by 2 h 0 min",)),
     HandIn(
         "clara",
@@ -188,14 +186,6 @@ CLASS = (
         damage=without("check-conv2d"),
         scores={f"check-{name}": 0 for name in AFTER_STRIDE},
         says=("check-conv2d was missing: put back as released",),
-    ),
-    HandIn(
-        "noah",
-        SCRATCH,
-        "a loop inside a function that never ends",
-        answers={"ex-conv2d-dilated": ENDLESS},
-        scores={"check-conv2d-dilated": 0},
-        says=("check-conv2d-dilated: Stopped after 15 seconds",),
     ),
 )
 

@@ -1,6 +1,7 @@
 """Grade what lies in `submitted/`, return feedback, and tabulate the class. nbgrader keeps the books."""
 
 import contextlib
+import functools
 import hashlib
 import importlib.util
 import os
@@ -14,7 +15,7 @@ from nbgrader.api import MissingEntry
 from nbgrader.utils import is_grade, is_solution
 
 from . import intake
-from .course import CourseError, write_json
+from .course import CONFIG, CourseError, write_json
 from .execution import REASONS, error
 
 
@@ -103,12 +104,18 @@ def _grade_one(course, lesson, student, release, again):
 
 
 def _key(course, record):
-    """A hash of all that a grade follows from: the rebuilt notebook, its time, the checks and how cells are run."""
-    digest = hashlib.sha256(f"{record['notebook_sha256']} {record['handed_in']} {record['release']}".encode())
+    """A hash of all that a grade follows from: the rebuilt notebook, its time, the settings, the checks and how cells are run."""
+    facts = [record["notebook_sha256"], record["handed_in"], record["release"], (course.root / CONFIG).read_text(), _code()]
+    return hashlib.sha256("\0".join(facts).encode()).hexdigest()
+
+
+@functools.cache
+def _code():
+    """A hash of the library and of how cells are run."""
     package = importlib.util.find_spec("course_lib")
     folders = [Path(folder) for folder in package.submodule_search_locations] if package else []
-    sources = [path for folder in folders for path in sorted(folder.rglob("*.py"))]
-    for path in [*sources, Path(__file__).with_name("execution.py"), course.root / "nbgrader_config.py"]:
+    digest = hashlib.sha256()
+    for path in [*(path for folder in folders for path in sorted(folder.rglob("*.py"))), Path(__file__).with_name("execution.py")]:
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
