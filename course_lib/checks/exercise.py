@@ -454,7 +454,7 @@ class CodeExercise(Exercise):
         failing = [i for i, ok in enumerate(right) if not ok]
         smallest = min(failing, key=lambda i: (cases[i].seed is not None, cases[i].part != "core", cases[i].size))
         case, outcome = cases[smallest], outcomes[smallest]
-        named = self._misconception(cases, outcomes)
+        named = self._misconception(cases, outcomes, parts_right["core"])
         slug, sentence = (named.slug, named.sentence) if named else (None, "")
         index = None if outcome.value is None else first_wrong(outcome.value, expected[smallest], self.tolerance)
         working = None
@@ -479,9 +479,14 @@ class CodeExercise(Exercise):
             notes = ("It printed something: printing shows a value to you, `return` gives it to the caller.",)
         return self.verdict(False, message, score=score, misconception=slug, sentence=sentence, failure=failure, notes=notes)
 
-    def _misconception(self, cases, outcomes):
-        """The misconception that gives the very same answer in every case, or None."""
-        return next((m for m in self.misconceptions if self.reproduces(m, cases, outcomes)), None)
+    def _misconception(self, cases, outcomes, core_is_right):
+        """The misconception that gives the very same answer in every case, or None.
+
+        While the core is wrong, only its cases count: whoever flips the kernel may let bytes overflow as well, and is told of one
+        thing after the other.
+        """
+        counting = [pair for pair in zip(cases, outcomes, strict=True) if core_is_right or pair[0].part == "core"]
+        return next((m for m in self.misconceptions if self.reproduces(m, *zip(*counting, strict=True))), None)
 
     def reproduces(self, misconception, cases, outcomes):
         for case, outcome in zip(cases, outcomes, strict=True):
