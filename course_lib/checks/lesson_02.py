@@ -35,19 +35,25 @@ def im2col(image, kernel_height, kernel_width):
 # ------------------------------------------------------------------------------------------------ wrong answers
 
 
+def _conv2d(image, kernel, padding=0, stride=1, dilation=1):
+    """As `conv2d`, without refusing: where no window fits, what NumPy makes of an output of size 0 (nothing) or less (an error)."""
+    sizes = [(n + 2 * padding - dilation * (k - 1) - 1) // stride + 1 for n, k in zip(np.shape(image), np.shape(kernel), strict=True)]
+    return conv2d(image, kernel, padding, stride, dilation) if min(sizes) > 0 else np.zeros(sizes)
+
+
 def _sum(window, kernel):
     return np.sum(window * kernel)
 
 
-def _slide(image, kernel, stride=1, size=None, window=None, combine=_sum, dtype=float):
+def _slide(image, kernel, stride=1, size=None, covers=None, combine=_sum, dtype=float):
     """The loop that students write, with each of its decisions open to being wrong."""
     image, kernel = np.asarray(image), np.asarray(kernel)
-    (height, width), (kernel_height, kernel_width) = image.shape, kernel.shape
+    (height, width), (kernel_height, kernel_width) = image.shape, covers or kernel.shape
     rows, columns = size or ((height - kernel_height) // stride + 1, (width - kernel_width) // stride + 1)
-    output = np.zeros((max(rows, 0), max(columns, 0)), dtype=dtype)
+    output = np.zeros((rows, columns), dtype=dtype)
     for i in range(rows):
         for j in range(columns):
-            top, left = window(i, j) if window else (i * stride, j * stride)
+            top, left = i * stride, j * stride
             output[i, j] = combine(image[top : top + kernel_height, left : left + kernel_width], kernel)
     return output
 
@@ -75,6 +81,21 @@ def _never_reset(image, kernel):
     return np.cumsum(conv2d(image, kernel)).reshape(conv2d(image, kernel).shape)
 
 
+def _reset_by_row(image, kernel):
+    return np.cumsum(conv2d(image, kernel), axis=1)
+
+
+def _as_stored(values, dtype):
+    """What is left of the right values in an output of this dtype, which cuts decimals off and wraps."""
+    return values if np.issubdtype(dtype, np.floating) else np.trunc(values).astype(np.int64).astype(dtype)
+
+
+def _image_dtype(image, kernel):
+    """In an output of the image's dtype; the products are computed in the arrays' own."""
+    exact = _slide(image, kernel, combine=lambda window, kernel: np.sum(window * kernel))
+    return _as_stored(exact, np.asarray(image).dtype)
+
+
 def _rows_and_columns_swapped(image, kernel):
     height, width, kernel_height, kernel_width = _sizes(image, kernel)
     return _slide(image, kernel, size=(width - kernel_width + 1, height - kernel_height + 1))
@@ -82,7 +103,7 @@ def _rows_and_columns_swapped(image, kernel):
 
 def _kernel_height_twice(image, kernel):
     height, width, kernel_height, _ = _sizes(image, kernel)
-    return _slide(image, kernel, size=(height - kernel_height + 1, width - kernel_height + 1))
+    return _slide(image, kernel, size=(height - kernel_height + 1, width - kernel_height + 1), covers=(kernel_height, kernel_height))
 
 
 def _image_height_twice(image, kernel):
@@ -92,7 +113,7 @@ def _image_height_twice(image, kernel):
 
 def _three_by_three(image, kernel):
     height, width, *_ = _sizes(image, kernel)
-    return _slide(image, np.asarray(kernel)[:3, :3] * np.ones((3, 3)), size=(height - 2, width - 2))
+    return _slide(image, kernel, size=(height - 2, width - 2), covers=(3, 3))
 
 
 def _padded_unasked(image, kernel):
@@ -128,7 +149,7 @@ SLIDING = (  # slips that any sliding window can have; each takes (image, kernel
     Misconception(
         "transposed-kernel",
         "The kernel's rows were used as columns. Multiply entry (m, n) of the window by entry (m, n) of the kernel.",
-        lambda image, kernel: conv2d(image, np.asarray(kernel).T),
+        lambda image, kernel: _conv2d(image, np.asarray(kernel).T),
     ),
     Misconception(
         "transposed-output",
@@ -159,6 +180,11 @@ SLIDING = (  # slips that any sliding window can have; each takes (image, kernel
         "accumulator-not-reset",
         "Each value also holds the sums of the windows before it. Start the sum at zero for every window.",
         _never_reset,
+    ),
+    Misconception(
+        "accumulator-reset-by-row",
+        "Each value also holds the sums before it in its row. Start the sum at zero for every window: inside the inner loop.",
+        _reset_by_row,
     ),
     Misconception(
         "off-by-one",
@@ -195,6 +221,11 @@ SLIDING = (  # slips that any sliding window can have; each takes (image, kernel
         "Everything after the decimal point was lost. An output of an integer dtype cuts what is stored in it; np.zeros(shape) has floats.",
         _whole_numbers,
     ),
+    Misconception(
+        "output-of-image-dtype",
+        "Right for floats. But the output took the image's dtype, and in an array of whole numbers decimals and large sums get lost.",
+        _image_dtype,
+    ),
     Misconception("overflow", OVERFLOW, _slide),
     Misconception(
         "sum-overflow",
@@ -205,6 +236,16 @@ SLIDING = (  # slips that any sliding window can have; each takes (image, kernel
         "all-zeros",
         "The output stayed at zero. Is the sum stored in output[i, j]?",
         lambda image, kernel: np.zeros_like(conv2d(image, kernel)),
+    ),
+    Misconception(
+        "flat-output",
+        "The values are right, but they stand in one long row. The output has a row for each row of windows: reshape it.",
+        lambda image, kernel: conv2d(image, kernel).ravel(),
+    ),
+    Misconception(
+        "extra-axes",
+        "The output has axes that nobody asked for. One image and one kernel give one map: (oH, oW).",
+        lambda image, kernel: conv2d(image, kernel)[None, None],
     ),
 )
 
@@ -217,13 +258,13 @@ def _named(slug):
     return next(m for m in SLIDING if m.slug == slug)
 
 
-def _carried(*slugs, skip=()):
+def _carried(*slugs):
     """Misconceptions of the plain sliding window, met again in a function with padding and stride."""
 
     def carry(misconception):
         def answer(image, kernel, padding=0, stride=1):
-            padded = np.pad(np.asarray(image), padding)
-            return misconception.answer(padded, kernel)[::stride, ::stride]
+            output = misconception.answer(np.pad(np.asarray(image), padding), kernel)
+            return output[..., ::stride, ::stride] if stride > 1 else output
 
         return _with(misconception, answer)
 
@@ -363,6 +404,26 @@ OUTPUT_SIZE = CodeExercise(
             "A kernel of 3 with dilation 2 covers 5 pixels, not 6: there are gaps between the taps only, so dilation * (kernel - 1) + 1.",
             _size_with(lambda n, k, p, s, d: (n + 2 * p - d * k) // s + 1),
         ),
+        Misconception(
+            "one-gap-only",
+            "The dilation was added to the kernel's size once. There is a gap between every two taps: kernel - 1 of them.",
+            _size_with(lambda n, k, p, s, d: (n + 2 * p - (k + d - 1)) // s + 1),
+        ),
+        Misconception(
+            "dilation-for-stride",
+            "The dilation was used as a step of the window. It spreads the kernel's taps; the window still moves by the stride.",
+            _size_with(lambda n, k, p, s, d: (n + 2 * p - k) // (s * d) + 1),
+        ),
+        Misconception(
+            "divided-too-early",
+            "The stride divided the padded size alone. Take away what the kernel covers first, then divide.",
+            _size_with(lambda n, k, p, s, d: (n + 2 * p) // s - d * (k - 1)),
+        ),
+        Misconception(
+            "kernel-added",
+            "The output came out larger than the padded image. A larger kernel has fewer places: take it away.",
+            _size_with(lambda n, k, p, s, d: (n + 2 * p + d * (k - 1)) // s + 1),
+        ),
     ),
     hints=(
         "How far can the window's left edge travel before its right edge leaves the padded image?",
@@ -406,7 +467,7 @@ CONV2D = CodeExercise(
 
 def _padded_by(pad):
     """A wrong way of padding: pad(image, padding, kernel) -> the padded image."""
-    return lambda image, kernel, padding=0: conv2d(pad(np.asarray(image, dtype=float), padding, np.asarray(kernel)), kernel)
+    return lambda image, kernel, padding=0: _conv2d(pad(np.asarray(image, dtype=float), padding, np.asarray(kernel)), kernel)
 
 
 PADDING = (
@@ -471,14 +532,19 @@ PADDING = (
         _padded_by(lambda image, p, kernel: np.pad(image, p, mode="symmetric")),
     ),
     Misconception(
+        "reflect-padding",
+        "The border mirrors the image without its outermost pixels (mode='reflect'). Here the border is zeros.",
+        _padded_by(lambda image, p, kernel: np.pad(image, p, mode="reflect")),
+    ),
+    Misconception(
         "output-padded",
         "The zeros were put around the output instead of the image. Then the kernel never meets them.",
-        lambda image, kernel, padding=0: np.pad(conv2d(image, kernel), padding),
+        lambda image, kernel, padding=0: np.pad(_conv2d(image, kernel), padding),
     ),
     Misconception(
         "kernel-padded",
         "The kernel was padded instead of the image: it grew, and fewer windows fit.",
-        lambda image, kernel, padding=0: conv2d(image, np.pad(np.asarray(kernel), padding)),
+        lambda image, kernel, padding=0: _conv2d(image, np.pad(np.asarray(kernel), padding)),
     ),
 )
 
@@ -507,10 +573,7 @@ CONV2D_PADDED = CodeExercise(
     random_case=lambda draw: Case(_random_image_kernel(draw), {"padding": draw.integer(0, 2)}),
     parts=PARTS,
     explain=working,
-    misconceptions=PADDING
-    + _carried(
-        "flipped-kernel", "rows-flipped", "columns-flipped", "mean-for-sum", "integer-output", "overflow", "sum-overflow", "all-zeros"
-    ),
+    misconceptions=PADDING + _carried(*(slip.slug for slip in SLIDING)),
     hints=(
         "Padding changes the image, not the sliding. What would you hand to your conv2d?",
         "np.pad adds a border: np.pad(image, 1) puts one row or column of zeros on each side.",
@@ -524,6 +587,33 @@ CONV2D_PADDED = CodeExercise(
 def _stride_in_shape_only(image, kernel, padding=0, stride=1):
     right = conv2d(image, kernel, padding, stride)
     return conv2d(image, kernel, padding)[: right.shape[0], : right.shape[1]]
+
+
+def _strided_loop(image, kernel, padding, stride, **changed):
+    """The loop over the padded image, in floats."""
+    return _slide(np.pad(np.asarray(image, dtype=float), padding), kernel, stride, **changed)
+
+
+def _strided_sizes(lengths, kernel_lengths, stride):
+    return [(n - k) // stride + 1 for n, k in zip(lengths, kernel_lengths, strict=True)]
+
+
+def _strided_swapped(image, kernel, padding=0, stride=1):
+    lengths = [n + 2 * padding for n in np.shape(image)]
+    return _strided_loop(image, kernel, padding, stride, size=_strided_sizes(lengths, np.shape(kernel), stride)[::-1])
+
+
+def _strided_kernel_height_twice(image, kernel, padding=0, stride=1):
+    covers = (len(kernel), len(kernel))
+    return _strided_loop(image, kernel, padding, stride, covers=covers)
+
+
+def _strided_three_by_three(image, kernel, padding=0, stride=1):
+    return _strided_loop(image, kernel, padding, stride, covers=(3, 3))
+
+
+def _padding_not_in_shape(image, kernel, padding=0, stride=1):
+    return _strided_loop(image, kernel, padding, stride, size=_strided_sizes(np.shape(image), np.shape(kernel), stride))
 
 
 def _stride_in_window_only(image, kernel, padding=0, stride=1):
@@ -546,15 +636,23 @@ def _without_plus_one(image, kernel, padding=0, stride=1):
     return conv2d(image, kernel, padding, stride)[:-1, :-1]
 
 
+def _strided_sum(axis):
+    """A running sum over the windows that the stride leaves."""
+
+    def answer(image, kernel, padding=0, stride=1):
+        right = conv2d(image, kernel, padding, stride)
+        return np.cumsum(right, axis=axis).reshape(right.shape)
+
+    return answer
+
+
 def _kernel_steps(image, kernel, padding=0, stride=1):
     rows, columns = np.shape(kernel)
-    every = conv2d(image, kernel, padding)
-    return every[::rows, ::columns]
+    return conv2d(image, kernel, padding)[::rows, ::columns]
 
 
 def _pixels_skipped(image, kernel, padding=0, stride=1):
-    padded = np.pad(np.asarray(image, dtype=float), padding)[::stride, ::stride]
-    return conv2d(padded, kernel)
+    return _conv2d(np.pad(np.asarray(image, dtype=float), padding)[::stride, ::stride], kernel)
 
 
 STRIDE = (
@@ -616,20 +714,38 @@ STRIDE = (
     Misconception(
         "dilation-for-stride",
         "The kernel was spread out (that is dilation) instead of moved in larger steps.",
-        lambda image, kernel, padding=0, stride=1: conv2d(image, kernel, padding, 1, stride),
+        lambda image, kernel, padding=0, stride=1: _conv2d(image, kernel, padding, 1, stride),
     ),
     Misconception(
         "padding-ignored",
         "The padding got lost. Pad first, then slide.",
-        lambda image, kernel, padding=0, stride=1: conv2d(image, kernel, 0, stride),
+        lambda image, kernel, padding=0, stride=1: _conv2d(image, kernel, 0, stride),
     ),
     Misconception(
         "padding-once",
         "The padding was counted once in the output's size. It lies on both sides: H + 2 * padding.",
-        lambda image, kernel, padding=0, stride=1: conv2d(
+        lambda image, kernel, padding=0, stride=1: _conv2d(
             np.pad(np.asarray(image, dtype=float), ((padding, 0), (padding, 0))), kernel, 0, stride
         ),
     ),
+    Misconception(
+        "padding-not-in-shape",
+        "The image is padded, but the output's size was computed without the padding. Take height and width of the padded image.",
+        _padding_not_in_shape,
+    ),
+    Misconception(
+        "padded-twice",
+        "The image was padded twice over: once before, and once more inside another function. `padding` rows on each side are enough.",
+        lambda image, kernel, padding=0, stride=1: conv2d(image, kernel, 2 * padding, stride),
+    ),
+    Misconception(
+        "always-padded",
+        "The image was padded by 1 whatever was asked for. Use the argument: padding=0 means none, padding=2 means two.",
+        lambda image, kernel, padding=0, stride=1: conv2d(image, kernel, 1, stride),
+    ),
+    Misconception("height-width-swapped", _named("height-width-swapped").sentence, _strided_swapped),
+    Misconception("kernel-height-twice", _named("kernel-height-twice").sentence, _strided_kernel_height_twice),
+    Misconception("three-by-three", _named("three-by-three").sentence, _strided_three_by_three),
     Misconception(
         "padding-scaled",
         "The padding was multiplied by the stride. Pad by the number that the caller gave.",
@@ -662,8 +778,21 @@ CONV2D_STRIDED = CodeExercise(
     explain=working,
     misconceptions=STRIDE
     + _carried(
-        "flipped-kernel", "rows-flipped", "columns-flipped", "mean-for-sum", "integer-output", "overflow", "sum-overflow", "all-zeros"
-    ),
+        "flipped-kernel",
+        "rows-flipped",
+        "columns-flipped",
+        "transposed-kernel",
+        "transposed-output",
+        "mean-for-sum",
+        "max-for-sum",
+        "kernel-ignored",
+        "integer-output",
+        "output-of-image-dtype",
+        "overflow",
+        "sum-overflow",
+        "all-zeros",
+    )
+    + tuple(_with(_named(slug), _strided_sum(axis)) for slug, axis in (("accumulator-not-reset", None), ("accumulator-reset-by-row", 1))),
     hints=(
         "With stride 2 the windows start at 0, 2, 4, ... Where does window number i start?",
         "Two things change: how many windows there are, and where each of them begins.",
@@ -673,6 +802,12 @@ CONV2D_STRIDED = CodeExercise(
 )
 
 # ------------------------------------------------------------------------------------------------ im2col
+
+
+def _im2col_by_loops(image, kernel_height, kernel_width):
+    """As `im2col`, without refusing a window that is too large: then the list of windows is empty."""
+    fits = all(n >= k for n, k in zip(np.shape(image), (kernel_height, kernel_width), strict=True))
+    return im2col(image, kernel_height, kernel_width) if fits else np.zeros(0)
 
 
 def _random_im2col_case(draw):
@@ -722,9 +857,29 @@ IM2COL = CodeExercise(
             lambda image, kh, kw: np.lib.stride_tricks.sliding_window_view(np.asarray(image), (kh, kw)),
         ),
         Misconception(
+            "patches-not-flattened",
+            "There is one entry for each window, but each is still a small image. Flatten each patch: patch.ravel().",
+            lambda image, kh, kw: im2col(image, kh, kw).reshape(-1, kh, kw),
+        ),
+        Misconception(
+            "sums-instead-of-windows",
+            "The windows were summed. Keep the pixels: one row for each window, kernel_height * kernel_width numbers in it.",
+            lambda image, kh, kw: im2col(image, kh, kw).sum(axis=1),
+        ),
+        Misconception(
+            "integer-output",
+            _named("integer-output").sentence,
+            lambda image, kh, kw: np.trunc(im2col(image, kh, kw)),
+        ),
+        Misconception(
+            "one-long-row",
+            "All windows stand in one long row. Each window is a row of its own.",
+            lambda image, kh, kw: im2col(image, kh, kw).ravel(),
+        ),
+        Misconception(
             "height-width-swapped",
             "The window is kernel_width high and kernel_height wide: the two are exchanged.",
-            lambda image, kh, kw: im2col(image, kw, kh),
+            lambda image, kh, kw: _im2col_by_loops(image, kw, kh),
         ),
         Misconception(
             "windows-flipped",
@@ -734,7 +889,12 @@ IM2COL = CodeExercise(
         Misconception(
             "off-by-one",
             "The windows in the last row and column are missing: there are (H - kernel_height + 1) * (W - kernel_width + 1) of them.",
-            lambda image, kh, kw: im2col(np.asarray(image)[:-1, :-1], kh, kw),
+            lambda image, kh, kw: _im2col_by_loops(np.asarray(image)[:-1, :-1], kh, kw),
+        ),
+        Misconception(
+            "every-pixel-a-start",
+            "Windows were started at every pixel, and those that begin near the edge hang over it. Only H - kernel_height + 1 starts fit.",
+            lambda image, kh, kw: _im2col_by_loops(np.pad(np.asarray(image), ((0, kh - 1), (0, kw - 1))), kh, kw),
         ),
         Misconception(
             "all-zeros",
@@ -754,6 +914,7 @@ IM2COL = CodeExercise(
 
 
 def _dilated(dilate):
+    """A wrong way of dilating, in floats: dilate(image, kernel, dilation) -> the output."""
     return lambda image, kernel, dilation=1: dilate(np.asarray(image, dtype=float), np.asarray(kernel, dtype=float), dilation)
 
 
@@ -765,11 +926,38 @@ def _undilated_size(image, kernel, dilation):
     return output
 
 
-def _overflowing_dilation(image, kernel, dilation=1):
+def _dilated_products(image, kernel, dilation):
+    """Each window's products (oH, oW, kH, kW), in the arrays' own dtype."""
     image, kernel = np.asarray(image), np.asarray(kernel)
     covered = [dilation * (n - 1) + 1 for n in kernel.shape]
-    windows = np.lib.stride_tricks.sliding_window_view(image, covered)[..., ::dilation, ::dilation]
-    return np.sum(windows * kernel, axis=(2, 3))
+    return np.lib.stride_tricks.sliding_window_view(image, covered)[..., ::dilation, ::dilation] * kernel
+
+
+def _overflowing_dilation(image, kernel, dilation=1):
+    return np.sum(_dilated_products(image, kernel, dilation), axis=(2, 3))
+
+
+def _dilation_sum_overflows(image, kernel, dilation=1):
+    products = _dilated_products(image, kernel, dilation)
+    return np.sum(products, axis=(2, 3), dtype=products.dtype)
+
+
+def _dilated_image_dtype(image, kernel, dilation=1):
+    return _as_stored(_overflowing_dilation(image, kernel, dilation), np.asarray(image).dtype)
+
+
+def _gap_after_last_tap(image, kernel, dilation):
+    spread = np.zeros([n * dilation for n in kernel.shape])
+    spread[::dilation, ::dilation] = kernel
+    return _conv2d(image, spread)
+
+
+def _dilated_running_sum(axis):
+    def answer(image, kernel, dilation):
+        right = conv2d(image, kernel, dilation=dilation)
+        return np.cumsum(right, axis=axis).reshape(right.shape)
+
+    return _dilated(answer)
 
 
 def _random_dilated_case(draw):
@@ -811,11 +999,16 @@ CONV2D_DILATED = CodeExercise(
         Misconception(
             "one-gap-too-many",
             "The taps lie dilation + 1 apart. Dilation 2 means that taps are 2 pixels apart, with one pixel between.",
-            _dilated(lambda image, kernel, d: conv2d(image, kernel, dilation=d + 1)),
+            _dilated(lambda image, kernel, d: _conv2d(image, kernel, dilation=d + 1)),
+        ),
+        Misconception(
+            "gap-after-last-tap",
+            "A gap was counted after the last tap too. The taps reach over dilation * (kernel - 1) + 1 pixels, not dilation * kernel.",
+            _dilated(_gap_after_last_tap),
         ),
         Misconception(
             "both-stride-and-dilation",
-            "The taps are spread, and the windows also move in larger steps. Dilation leaves the stride at 1.",
+            "The taps are spread, and the windows also move in larger steps, as in image[::d, ::d]. Dilation leaves the stride at 1.",
             _dilated(lambda image, kernel, d: conv2d(image, kernel, stride=d, dilation=d)),
         ),
         Misconception(
@@ -834,7 +1027,41 @@ CONV2D_DILATED = CodeExercise(
             _dilated(_undilated_size),
         ),
         Misconception("flipped-kernel", FLIPPED, _dilated(lambda image, kernel, d: conv2d(image, kernel[::-1, ::-1], dilation=d))),
+        Misconception(
+            "transposed-kernel",
+            _named("transposed-kernel").sentence,
+            _dilated(lambda image, kernel, d: _conv2d(image, kernel.T, dilation=d)),
+        ),
+        Misconception(
+            "transposed-output",
+            _named("transposed-output").sentence,
+            _dilated(lambda image, kernel, d: conv2d(image, kernel, dilation=d).T),
+        ),
+        Misconception(
+            "mean-for-sum",
+            _named("mean-for-sum").sentence,
+            _dilated(lambda image, kernel, d: conv2d(image, kernel, dilation=d) / kernel.size),
+        ),
+        Misconception(
+            "max-for-sum",
+            _named("max-for-sum").sentence,
+            lambda image, kernel, dilation=1: np.max(_dilated_products(np.asarray(image, dtype=float), kernel, dilation), axis=(2, 3)),
+        ),
+        Misconception(
+            "kernel-ignored",
+            _named("kernel-ignored").sentence,
+            _dilated(lambda image, kernel, d: conv2d(image, np.ones_like(kernel), dilation=d)),
+        ),
+        Misconception("accumulator-not-reset", _named("accumulator-not-reset").sentence, _dilated_running_sum(None)),
+        Misconception("accumulator-reset-by-row", _named("accumulator-reset-by-row").sentence, _dilated_running_sum(1)),
+        Misconception(
+            "off-by-one",
+            "The last row and the last column are missing. The size is H - dilation * (kH - 1): the window at 0 counts too.",
+            _dilated(lambda image, kernel, d: conv2d(image, kernel, dilation=d)[:-1, :-1]),
+        ),
         Misconception("overflow", OVERFLOW, _overflowing_dilation),
+        Misconception("sum-overflow", _named("sum-overflow").sentence, _dilation_sum_overflows),
+        Misconception("output-of-image-dtype", _named("output-of-image-dtype").sentence, _dilated_image_dtype),
         Misconception(
             "integer-output",
             _named("integer-output").sentence,
@@ -892,8 +1119,45 @@ def _overflowing_layer(x, w, b, stride=1, padding=0):
     return products.sum(axis=(2, 5, 6)) + b[:, None, None]
 
 
+def _layer_maps(x, w, b, stride, above_left=0, below_right=0):
+    """A layer as loops that do not ask whether a window fits, with a border as wide as told."""
+    padded = np.pad(x, ((0, 0), (0, 0), (above_left, below_right), (above_left, below_right)))
+    maps = [[sum(_slide(*pair, stride) for pair in zip(image, box, strict=True)) for box in w] for image in padded]
+    return np.array(maps) + b[:, None, None]
+
+
+def _layer_padding_not_in_shape(x, w, b, s, p):
+    rows, columns = _strided_sizes(x.shape[2:], w.shape[2:], s)
+    if min(rows, columns) < 1:
+        return np.zeros((len(x), len(w), rows, columns))
+    return conv_layer(x, w, b, s, p)[..., :rows, :columns]
+
+
+def _layer_in_image_dtype(x, w, b, stride=1, padding=0):
+    return _as_stored(_overflowing_layer(x, w, b, stride, padding), np.asarray(x).dtype)
+
+
+def _channels_kept_apart(x, w, b, s, p):
+    maps = [conv_layer(x[:, c : c + 1], w[:, c : c + 1], b, s, p) for c in range(w.shape[1])]
+    return np.stack(maps, axis=2)
+
+
+def _ceil_layer(x, w, b, s, p):
+    right = conv_layer(x, w, b, s, p)
+    sizes = [math.ceil((n + 2 * p - k) / s) + 1 for n, k in zip(x.shape[2:], w.shape[2:], strict=True)]
+    output = np.zeros((*right.shape[:2], *sizes))
+    output[..., : right.shape[2], : right.shape[3]] = right
+    return output
+
+
+def _running_layer(x, w, b, s, p):
+    right = conv_layer(x, w, _zero(b), s, p)
+    return np.cumsum(right).reshape(right.shape) + b[:, None, None]
+
+
 LAYER = (
     Misconception("overflow", OVERFLOW, _overflowing_layer),
+    Misconception("output-of-image-dtype", _named("output-of-image-dtype").sentence, _layer_in_image_dtype),
     Misconception(
         "bias-forgotten",
         "The bias is missing: add b[o] to every value of feature map o.",
@@ -936,6 +1200,16 @@ LAYER = (
         _layer(lambda x, w, b, s, p: conv_layer(x, w / w.shape[1], b, s, p)),
     ),
     Misconception(
+        "channels-not-summed",
+        "Each input channel still has a map of its own. Add the channels up: a filter makes one map.",
+        _layer(_channels_kept_apart),
+    ),
+    Misconception(
+        "largest-channel",
+        "Of the channels' sums the largest was kept. Add them up.",
+        _layer(lambda x, w, b, s, p: _channels_kept_apart(x, w, _zero(b), s, p).max(axis=2) + b[:, None, None]),
+    ),
+    Misconception(
         "same-kernel-for-all-channels",
         "Every input channel met the kernel of the first. A filter has a kernel of its own for each channel: w[o, c].",
         _layer(lambda x, w, b, s, p: conv_layer(x, np.repeat(w[:, :1], w.shape[1], axis=1), b, s, p)),
@@ -951,6 +1225,16 @@ LAYER = (
         _layer(_filters_accumulate),
     ),
     Misconception(
+        "accumulator-not-reset",
+        "Each value also holds the sums of the windows before it. Start the sum at zero for every window.",
+        _layer(_running_layer),
+    ),
+    Misconception(
+        "filters-added",
+        "All feature maps are the same: the sum over every filter. Feature map o comes from w[o] alone.",
+        _layer(lambda x, w, b, s, p: np.repeat(conv_layer(x, w, b, s, p).sum(axis=1, keepdims=True), len(w), axis=1)),
+    ),
+    Misconception(
         "first-image-only",
         "Only the first image of the batch was worked on; the others stayed at zero. Loop over the whole batch.",
         _layer(_only_first_image),
@@ -961,11 +1245,31 @@ LAYER = (
         _layer(lambda x, w, b, s, p: conv_layer(x[:1], w, b, s, p)[0]),
     ),
     Misconception(
+        "images-added",
+        "All images of the batch were added into one. Each has its own output: the output starts with N.",
+        _layer(lambda x, w, b, s, p: conv_layer(x.sum(axis=0, keepdims=True), w, b, s, p)),
+    ),
+    Misconception(
+        "images-and-filters-swapped",
+        "Images and filters are exchanged in the output. Its shape is (N, O, oH, oW): images first.",
+        _layer(lambda x, w, b, s, p: conv_layer(x, w, b, s, p).transpose(1, 0, 2, 3)),
+    ),
+    Misconception(
         "channels-last",
         "The feature maps came out last, (N, oH, oW, O). Here and in PyTorch they stand second: (N, O, oH, oW).",
         _layer(lambda x, w, b, s, p: conv_layer(x, w, b, s, p).transpose(0, 2, 3, 1)),
     ),
     Misconception("flipped-kernel", FLIPPED, _layer(lambda x, w, b, s, p: conv_layer(x, w[:, :, ::-1, ::-1], b, s, p))),
+    Misconception(
+        "transposed-kernel",
+        _named("transposed-kernel").sentence,
+        _layer(lambda x, w, b, s, p: _layer_maps(x, w.swapaxes(2, 3), b, s, p, p)),
+    ),
+    Misconception(
+        "transposed-output",
+        "The output's rows and columns are exchanged. The window at row i, column j belongs in output[n, o, i, j].",
+        _layer(lambda x, w, b, s, p: conv_layer(x, w, b, s, p).swapaxes(2, 3)),
+    ),
     Misconception(
         "channels-reversed",
         "The filter's channels met the image's channels in the opposite order.",
@@ -982,9 +1286,44 @@ LAYER = (
         _layer(_stride_in_layer_shape_only),
     ),
     Misconception(
+        "stride-on-rows-only",
+        "The stride was used going down but not going across.",
+        _layer(lambda x, w, b, s, p: conv_layer(x, w, b, (s, 1), p)),
+    ),
+    Misconception(
+        "stride-on-columns-only",
+        "The stride was used going across but not going down.",
+        _layer(lambda x, w, b, s, p: conv_layer(x, w, b, (1, s), p)),
+    ),
+    Misconception(
+        "ceil",
+        "The output's size was rounded up. A window that would reach past the edge is left out: round down (//).",
+        _layer(_ceil_layer),
+    ),
+    Misconception(
+        "plus-one-forgotten",
+        "The last row and column are missing. The size is (padded - kernel) // stride + 1: the window at position 0 counts too.",
+        _layer(lambda x, w, b, s, p: conv_layer(x, w, b, s, p)[..., :-1, :-1]),
+    ),
+    Misconception(
         "padding-ignored",
         "The padding got lost. Pad the last two axes, then slide.",
-        _layer(lambda x, w, b, s, p: conv_layer(x, w, b, s, 0)),
+        _layer(lambda x, w, b, s, p: _layer_maps(x, w, b, s)),
+    ),
+    Misconception(
+        "padding-once",
+        "Zeros were added above and to the left only. They belong on all four sides.",
+        _layer(lambda x, w, b, s, p: _layer_maps(x, w, b, s, p)),
+    ),
+    Misconception(
+        "padded-twice",
+        "The images were padded twice over. `padding` counts the rows added on each side.",
+        _layer(lambda x, w, b, s, p: conv_layer(x, w, b, s, 2 * p)),
+    ),
+    Misconception(
+        "padding-not-in-shape",
+        "The images are padded, but the output's size was computed without the padding. Take height and width of the padded images.",
+        _layer(_layer_padding_not_in_shape),
     ),
     Misconception(
         "relu-added",
@@ -1139,6 +1478,21 @@ CONV_PARAMETERS = CodeExercise(
             _count_with(lambda c, o, h, w, b, g: o * ((c // g) * h * h + b)),
         ),
         Misconception(
+            "sides-added",
+            "The kernel's height and width were added. A kernel has height times width weights.",
+            _count_with(lambda c, o, h, w, b, g: o * ((c // g) * (h + w) + b)),
+        ),
+        Misconception(
+            "channels-added",
+            "The two channel numbers were added. Each of the filters has a kernel for each input channel: multiply them.",
+            _count_with(lambda c, o, h, w, b, g: (o + c // g) * h * w + b * o),
+        ),
+        Misconception(
+            "bias-per-weight",
+            "As many biases as weights were counted. There is one for each output channel.",
+            _count_with(lambda c, o, h, w, b, g: o * (c // g) * h * w * (1 + b)),
+        ),
+        Misconception(
             "groups-ignored",
             "The groups are not in the result. With g groups each filter sees in_channels / g channels.",
             _count_with(lambda c, o, h, w, b, g: o * (c * h * w + b)),
@@ -1147,6 +1501,11 @@ CONV_PARAMETERS = CodeExercise(
             "groups-twice",
             "Both channel numbers were divided by the groups, for one group only. All g groups together have out_channels filters.",
             _count_with(lambda c, o, h, w, b, g: (o // g) * (c // g) * h * w + b * o),
+        ),
+        Misconception(
+            "groups-divide-biases",
+            "The biases were divided by the groups too. Each output channel keeps its own.",
+            _count_with(lambda c, o, h, w, b, g: o * (c * h * w + b) // g),
         ),
         Misconception(
             "groups-multiplied",
