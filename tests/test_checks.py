@@ -1,5 +1,6 @@
 """The checks: every named slip is rejected and named, unusual right answers pass, and bad input gets a plain verdict."""
 
+import fractions
 import itertools
 import json
 import math
@@ -352,14 +353,17 @@ def test_an_endless_loop_ends(monkeypatch):
         ("conv2d", lambda image, kernel: "5", "got a str"),
         ("conv2d", lambda image, kernel: (x for x in image), "got a generator"),
         ("conv2d", lambda image, kernel: [[1], [2, 3]], "same length"),
-        ("conv2d", lambda image, kernel: np.array([[object()]]), "of object"),
+        ("conv2d", lambda image, kernel: np.array([[object()]]), "of objects"),
         ("conv2d", lambda image, kernel: np.full((2, 2), np.nan), "NaN"),
         ("conv2d", lambda image, kernel: np.fft.fft2(image), "complex"),
         ("conv2d", lambda image, kernel: np.broadcast_to(1.0, (20000, 20000)), "far larger"),
         ("conv2d", lambda image, kernel: sys.exit(), "SystemExit"),
-        ("4.1", [[1, 2, 3]], "shape"),
+        ("4.1", [[1, 2, 3]], "1 x 3 numbers: not this many rows and columns"),
         ("4.1", [[1], [2, 3]], "same length"),
         ("4.1", "-3", "got a str"),
+        ("4.1", [["1", "2"], ["3", "4"]], "leave out the quotes"),
+        ("4.1", [1, 2], "should be a list of rows"),
+        ("4.2A", [1], "One number, please"),
         ("4.1", lambda: 3, "got a function"),
     ],
 )
@@ -456,3 +460,13 @@ def test_a_failing_random_case_is_shrunk():
     assert (image.shape, kernel.shape) == ((1, 3), (1, 3))
     assert not image.any()
     assert check("conv2d", wrong_on_wide_kernels_of_its_own, seed=3).failure.seed == 3
+
+
+def test_names_are_taken_kindly():
+    assert check(" 7.1 ", CODE["conv2d"].reference).passed
+    assert hint("7.2").name == "conv2d_padded"
+    assert "not done yet" in check("conv2d").message
+
+
+def test_a_fraction_is_a_number():
+    assert check("4.2B", fractions.Fraction(10, 9)).passed

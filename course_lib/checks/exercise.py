@@ -9,6 +9,7 @@ import inspect
 import io
 import linecache
 import math
+import numbers
 import signal
 import threading
 import traceback
@@ -166,14 +167,17 @@ def as_array(value):
         return Outcome(problem=f"{expected}, got a {kind}: {format_value(value)}.")
     if _holds_ellipsis(value):
         return Outcome(problem=NOT_DONE, done=False)
+    if isinstance(value, numbers.Rational) and not isinstance(value, int):  # such as fractions.Fraction, which NumPy does not know
+        value = float(value)
     try:
         array = np.asarray(value)
     except Exception:
-        return Outcome(problem=f"{expected}, got a {kind} whose rows do not have the same length: {format_value(value)}.")
+        return Outcome(problem=f"{expected}, got a {kind} whose rows do not have the same length.")
     if array.dtype.kind == "c":
         return Outcome(problem="The numbers are complex. After a Fourier transform, take the real part.")
     if array.dtype.kind not in "biuf":
-        return Outcome(problem=f"{expected}, got a {kind} of {array.dtype}: {format_value(value)}.")
+        of = {"U": "text (leave out the quotes)", "O": "objects"}.get(array.dtype.kind, str(array.dtype))
+        return Outcome(problem=f"{expected}, got a {kind} of {of}.")
     if array.nbytes > LARGEST_ANSWER:
         return Outcome(problem=f"An array of shape {array.shape} ({array.nbytes >> 20} MB) is far larger than any right answer here.")
     if array.dtype.kind == "f" and not np.isfinite(array).all():
@@ -262,7 +266,7 @@ class HandExercise(Exercise):
         named = next((m for m in self.misconceptions if agree(got, m.answer, self._tolerance(m.answer))), None)
         more = {"misconception": named.slug, "sentence": named.sentence} if named else {}
         if got.shape != expected.shape:
-            return self.verdict(False, f"The answer has shape {_shape(expected)}; yours has shape {_shape(got)}.", **more)
+            return self.verdict(False, _other_shape(got, expected), **more)
         wrong = ~is_close(got, expected, self._tolerance(expected))
         index = first_wrong(got, expected, self._tolerance(expected))
         if self.labels:
@@ -317,7 +321,7 @@ class DesignExercise(Exercise):
         if outcome.problem:
             return self.verdict(False, outcome.problem if answer is not None else NOT_DONE)
         if outcome.value.shape != self.shape:
-            return self.verdict(False, f"The answer has shape {self.shape}; yours has shape {outcome.value.shape}.")
+            return self.verdict(False, _other_shape(outcome.value, np.empty(self.shape)))
         reason = self.judge_value(outcome.value)
         if reason is None:
             return self.verdict(True, "That works.")
@@ -371,7 +375,8 @@ class CodeExercise(Exercise):
             return self.verdict(False, NOT_DONE)
         if not callable(answer):
             return self.verdict(
-                False, f"Expected a function, {self.signature}; got a {type(answer).__name__}. Pass its name, without brackets."
+                False,
+                f"Expected a function, {self.signature}, not a value of type {type(answer).__name__}. Pass its name, without brackets.",
             )
         cases = self.all_cases(seed)
         misfit = self._misfit(answer, cases)
@@ -469,7 +474,10 @@ class CodeExercise(Exercise):
             working=working,
             seed=case.seed,
         )
-        message = f"{sum(right)} of {len(cases)} cases are right."
+        fixed = len(self.cases)
+        message = f"{sum(right[:fixed])} of {fixed} cases are right."
+        if all(right[:fixed]):
+            message = f"All {fixed} fixed cases are right, but a random one is not."
         if outcome.slug and not slug:
             slug, sentence = outcome.slug, outcome.problem
         elif outcome.problem:
@@ -552,7 +560,7 @@ def _changed(before, after):
 
 def _short(error):
     text = str(error)
-    return text if len(text) <= 200 else f"{text[:197]}..."
+    return text.rstrip(".") if len(text) <= 200 else f"{text[:197]}..."
 
 
 def _where(error):
@@ -567,8 +575,18 @@ def _where(error):
     return f", in your line {frame.lineno}: {line}" if line else ""
 
 
-def _shape(array):
-    return "() (a single number)" if array.ndim == 0 else str(array.shape)
+def _other_shape(got, expected):
+    """What to say of a typed answer whose shape is wrong, without telling the right one: finding it is part of the exercise."""
+    if expected.ndim == 0:
+        return "One number, please, without brackets."
+    if got.ndim == expected.ndim == 1:
+        return f"You have {len(got)} numbers: not as many as there should be."
+    if got.ndim == expected.ndim:
+        return f"You have {' x '.join(map(str, got.shape))} numbers: not this many rows and columns."
+    return f"This should be {_NESTING[expected.ndim]}; yours is {_NESTING.get(got.ndim, 'nested more deeply')}."
+
+
+_NESTING = {0: "one number", 1: "a list of numbers", 2: "a list of rows, each a list of numbers"}
 
 
 __all__ = [

@@ -101,7 +101,7 @@ class Verdict:
     def heading(self):
         state = "Right" if self.passed else "Partly right" if self.score > 0 else "Not yet"
         title = f"{self.name}, {self.title}" if self.title else self.name
-        points = f" ({self.earned:g} of {self.points:g} points)" if self.points else ""
+        points = f" ({self.earned:.3g} of {self.points:g} points)" if self.points else ""
         return f"{state}: {title}{points}"
 
     def __str__(self):
