@@ -360,9 +360,9 @@ def test_published_formulas_for_same_padding_agree_for_odd_kernels_only():
 def test_moved_digit_and_its_map():
     digit = load_mnist("train")[0][7] / 255
     assert np.array_equal(figures.moved_by(digit, (3, 4)), np.roll(digit, (3, 4), axis=(0, 1)))  # nothing leaves the image
-    moved = figures.moved_by(digit, (-4, 4))
-    assert moved.sum() == digit.sum()
-    assert np.allclose(correlate(moved, VERTICAL), figures.moved_by(correlate(digit, VERTICAL), (-4, 4)))
+    moved = figures.moved_by(digit, (-3, 4))
+    assert np.isclose(moved.sum(), digit.sum())
+    assert np.allclose(correlate(moved, VERTICAL), figures.moved_by(correlate(digit, VERTICAL), (-3, 4)))
     assert not np.allclose(correlate(moved, VERTICAL), correlate(digit, VERTICAL))
 
 

@@ -35,7 +35,7 @@ def run_all(edit=lambda source: source):
         if cell.cell_type != "code":
             continue
         tree = ast.parse(edit(cell.source))
-        last = ast.Expression(tree.body.pop().value) if isinstance(tree.body[-1], ast.Expr) else None
+        last = ast.Expression(tree.body.pop().value) if tree.body and isinstance(tree.body[-1], ast.Expr) else None
         with contextlib.redirect_stdout(io.StringIO()) as printed:
             exec(compile(tree, name, "exec"), namespace)
             value = eval(compile(last, name, "eval"), namespace) if last else None
