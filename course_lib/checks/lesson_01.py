@@ -175,7 +175,12 @@ CHECKERBOARD_MAP = HandExercise(
     expected=conv2d(CHECKERBOARD, CROSS),
     explain=lambda index: working(index, CHECKERBOARD, CROSS, show_products=False),
     misconceptions=(
-        *_slips(CHECKERBOARD, CROSS, "kernel-ignored", "mean-for-sum", "max-for-sum", "matrix-product", "off-by-one", "image-size-output"),
+        *_slips(CHECKERBOARD, CROSS, "kernel-ignored", "mean-for-sum", "matrix-product", "off-by-one", "image-size-output"),
+        Misconception(
+            "fits-or-not",
+            "These say 1 where the window looks like the kernel and 0 where it does not. The output counts the matches: add up all products.",
+            conv2d(CHECKERBOARD, CROSS) / CROSS.sum(),
+        ),
         Misconception(
             "padded",
             "The window was also laid over the border, on pixels that do not exist. Here it stays inside the image.",
@@ -417,8 +422,7 @@ SCIPY_RESULT = HandExercise(
     title="the same with the flip",
     points=2,
     expected=conv2d(IMAGE, _turned(VERTICAL_EDGES)),
-    explain=lambda index: working(index, IMAGE, _turned(VERTICAL_EDGES), show_products=False),
-    misconceptions=(
+    misconceptions=(  # no window is drawn with it: the kernel over it would be the turned one, which is the exercise
         Misconception(
             "not-flipped",
             "That is the result of 4.1, without a flip; or the kernel was turned upside down only, which leaves this one as it is.",

@@ -85,6 +85,18 @@ def _reset_by_row(image, kernel):
     return np.cumsum(conv2d(image, kernel), axis=1)
 
 
+def _only_first(rows, columns):
+    """The output of a loop that returns too early: the first so many rows and columns, and zeros."""
+
+    def answer(image, kernel):
+        right = conv2d(image, kernel)
+        output = np.zeros_like(right)
+        output[:rows, :columns] = right[:rows, :columns]
+        return output
+
+    return answer
+
+
 def _as_stored(values, dtype):
     """What is left of the right values in an output of this dtype, which cuts decimals off and wraps."""
     return values if np.issubdtype(dtype, np.floating) else np.trunc(values).astype(np.int64).astype(dtype)
@@ -185,6 +197,21 @@ SLIDING = (  # slips that any sliding window can have; each takes (image, kernel
         "accumulator-reset-by-row",
         "Each value also holds the sums before it in its row. Start the sum at zero for every window: inside the inner loop.",
         _reset_by_row,
+    ),
+    Misconception(
+        "last-product-only",
+        "Only the last product of each window is left: each overwrote the one before. Add them up (+=).",
+        lambda image, kernel: _slide(image, kernel, combine=lambda window, kernel: float(window[-1, -1]) * kernel[-1, -1]),
+    ),
+    Misconception(
+        "returned-after-first-row",
+        "Only the first row of the output is filled. Does `return` stand inside the outer loop? It ends the function: move it out.",
+        _only_first(1, None),
+    ),
+    Misconception(
+        "returned-after-first-value",
+        "Only the first value of the output is filled. Does `return` stand inside the loops? It ends the function: move it out.",
+        _only_first(1, 1),
     ),
     Misconception(
         "off-by-one",
@@ -396,12 +423,12 @@ OUTPUT_SIZE = CodeExercise(
         ),
         Misconception(
             "dilation-ignored",
-            "The dilation is not in the result. A dilated kernel is dilation * (kernel - 1) + 1 wide.",
+            "The dilation is not in the result. A dilated kernel covers more pixels than it has taps: count them in the picture.",
             _size_with(lambda n, k, p, s, d: (n + 2 * p - k) // s + 1),
         ),
         Misconception(
             "dilation-times-kernel",
-            "A kernel of 3 with dilation 2 covers 5 pixels, not 6: there are gaps between the taps only, so dilation * (kernel - 1) + 1.",
+            "A kernel of 3 with dilation 2 covers 5 pixels, not 6: there are gaps between the taps only, and one fewer than taps.",
             _size_with(lambda n, k, p, s, d: (n + 2 * p - d * k) // s + 1),
         ),
         Misconception(
@@ -624,6 +651,13 @@ def _stride_in_window_only(image, kernel, padding=0, stride=1):
     return output
 
 
+def _gaps_in_output(image, kernel, padding=0, stride=1):
+    every = conv2d(image, kernel, padding)
+    output = np.zeros(every.shape)
+    output[::stride, ::stride] = every[::stride, ::stride]
+    return output
+
+
 def _ceil_size(image, kernel, padding=0, stride=1):
     right = conv2d(image, kernel, padding, stride)
     sizes = [math.ceil((n + 2 * padding - k) / stride) + 1 for n, k in zip(np.shape(image), np.shape(kernel), strict=True)]
@@ -670,6 +704,11 @@ STRIDE = (
         "stride-in-window-only",
         "The windows move by the stride, but the output is as large as for stride 1, so most of it stays empty.",
         _stride_in_window_only,
+    ),
+    Misconception(
+        "gaps-in-output",
+        "The values stand `stride` places apart, with zeros between. The window at (i * stride, j * stride) belongs in output[i, j].",
+        _gaps_in_output,
     ),
     Misconception(
         "stride-on-rows-only",
@@ -786,6 +825,7 @@ CONV2D_STRIDED = CodeExercise(
         "mean-for-sum",
         "max-for-sum",
         "kernel-ignored",
+        "last-product-only",
         "integer-output",
         "output-of-image-dtype",
         "overflow",
