@@ -178,7 +178,7 @@ CHECKERBOARD_MAP = HandExercise(
         *_slips(CHECKERBOARD, CROSS, "kernel-ignored", "mean-for-sum", "matrix-product", "off-by-one", "image-size-output"),
         Misconception(
             "fits-or-not",
-            "These say 1 where the window looks like the kernel and 0 where it does not. The output counts the matches: add up all products.",
+            "These are 1 where the window looks like the kernel, 0 where it does not. The output counts the matches: add up all products.",
             conv2d(CHECKERBOARD, CROSS) / CROSS.sum(),
         ),
         Misconception(
