@@ -725,7 +725,8 @@ def _would_fit(formula):
 
     def fits(value):
         k, p, s = value
-        return s >= 1 and formula(k, p, s) == _TO
+        possible = all(number == round(number) for number in value) and k >= 1 and p >= 0 and s >= 1
+        return possible and formula(k, p, s) == _TO
 
     return fits
 

@@ -84,6 +84,11 @@ OVERFLOW = HandExercise(
             "Bytes do not stop at 255. They go on from 0, as a clock does after 12.",
             (9 * 255, _RIGHT),
         ),
+        Misconception(
+            "clock-of-255",
+            "A byte has 256 values, 0 to 255. So it starts again after 256 steps: take 256 away, not 255.",
+            (int(np.sum((_PIXELS.astype(int) * _WEIGHTS) % 255)), _RIGHT),
+        ),
         Misconception("one-product", "That is one product. There are nine to add.", (_IN_BYTES // 9, _RIGHT)),
         Misconception("exchanged", "The two numbers are exchanged: first what NumPy gives, then what is right.", (_RIGHT, _IN_BYTES)),
     ),
@@ -114,6 +119,11 @@ PUBLISHED_FIGURE = HandExercise(
             "edge-repeated",
             "Repeating the last column puts 50 beside 50. Then the window at the right edge still sees 10 on its left and 50 on its right.",
             (2, 3),
+        ),
+        Misconception(
+            "wrapped-around",
+            "Wrapped around, the 50 stands left of the first column. Then the window at the left edge gives 10 - 50 three times, not 0.",
+            (4, 3),
         ),
         Misconception(
             "divided-by-nine",
@@ -152,7 +162,19 @@ CORNERS = HandExercise(
             "These windows do not overlap: they move by their own size. Stride 2 moves them by 2.",
             _corners((0, 3)),
         ),
-        Misconception("counted-from-one", "Rows and columns are counted from 0.", _corners((1, 3))),
+        Misconception(
+            "stride-one", "Those are the first windows with stride 1. Stride 2 moves the window by two pixels.", _corners((0, 1))
+        ),
+        Misconception(
+            "half-outside",
+            "A window that starts at 4 covers 4, 5 and 6, and the last pixel is 4. A window must fit whole.",
+            _corners((0, 2, 4)),
+        ),
+        Misconception(
+            "counted-from-one",
+            "Rows and columns are counted from 0. (If these are the middles of the windows: wanted are their top left pixels.)",
+            _corners((1, 3)),
+        ),
         Misconception(
             "down-first",
             "The corners are right, the order is not: along the first row of windows, then the next.",
