@@ -76,7 +76,7 @@ reset: setup ## start a lesson again: make reset LESSON=2 (your old copy goes to
 
 # ---------------------------------------------------------------- instructors and authors
 ifneq ($(INSTRUCTOR),)
-.PHONY: release collect grade feedback table formgrader bundle demo text notebook test lint lock
+.PHONY: release collect grade feedback table formgrader bundle demo text notebook test proofs mutants lint lock
 release: setup #! make notebooks/ from solutions/, without the answers (LESSON=2 DUE="2026-03-01 23:59")
 	@$(PY) -m autograder release $(LESSON) $(if $(DUE),--due "$(DUE)")
 
@@ -110,6 +110,12 @@ notebook: setup #! write the notebook back from that file: make notebook LESSON=
 
 test: lint #! run every test
 	@$(PY) -m pytest -n 2 --dist loadfile
+
+proofs: setup #! try the checks on known answers and write book/proofs.md
+	@$(PY) -m tests.proofs
+
+mutants: setup #! change the model answers bit by bit and see whether the checks notice
+	@$(PY) -m tests.proofs.mutants
 
 lint: setup #! check the style of code and notebooks
 	@$(PY) -m ruff check

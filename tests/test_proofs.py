@@ -1,29 +1,60 @@
 """The proof table holds: wrong answers are rejected and never called by a wrong name, right ones pass, whatever they look like."""
 
 import pytest
-from proofs import SEED, all_proofs
+from proofs import SEED, all_proofs, mutants, table
 
-from course_lib.checks import check
+from course_lib.checks import EXERCISES, CodeExercise, DesignExercise, check
 
 PROOFS = all_proofs()
+CODE = [name for name, exercise in EXERCISES.items() if isinstance(exercise, CodeExercise)]
 
 
 def entries(which):
-    return [
-        pytest.param(name, entry, id=f"{name}: {label}") for name, proof in PROOFS.items() for label, entry in getattr(proof, which).items()
-    ]
+    return [pytest.param(name, label, id=f"{name}: {label}") for name, proof in PROOFS.items() for label in getattr(proof, which)]
 
 
-@pytest.mark.parametrize(("name", "wrong"), entries("all_wrong"))
-def test_a_wrong_answer_is_rejected_and_never_called_by_a_wrong_name(name, wrong):
-    verdict = check(name, wrong.answer, seed=SEED)
+@pytest.mark.parametrize(("name", "label"), entries("all_wrong"))
+def test_a_wrong_answer_is_rejected_and_never_called_by_a_wrong_name(name, label):
+    verdict = PROOFS[name].verdict(label)
     assert not verdict.passed
     assert verdict.score < 1
-    assert verdict.misconception in wrong.names, str(verdict)
+    assert verdict.misconception in PROOFS[name].all_wrong[label].names, str(verdict)
 
 
-@pytest.mark.parametrize(("name", "right"), entries("right"))
-def test_a_right_answer_passes_in_any_form(name, right):
-    verdict = check(name, right, seed=SEED)
+@pytest.mark.parametrize(("name", "label"), entries("right"))
+def test_a_right_answer_passes_in_any_form(name, label):
+    verdict = check(name, PROOFS[name].right[label], seed=SEED)
     assert verdict.passed, str(verdict)
     assert verdict.score == 1
+
+
+def test_every_exercise_has_its_proof():
+    assert PROOFS.keys() == EXERCISES.keys()
+
+
+@pytest.mark.parametrize("proof", PROOFS.values(), ids=PROOFS)
+def test_an_exercise_is_tried_on_enough_answers(proof):
+    wrong, right = (20, 8) if proof.name in CODE else (5, 5)
+    assert len(proof.all_wrong) >= wrong
+    assert len(proof.right) >= right
+
+
+@pytest.mark.parametrize(
+    "proof", [proof for proof in PROOFS.values() if isinstance(proof.exercise, DesignExercise)], ids=lambda proof: proof.name
+)
+def test_every_misconception_of_a_design_is_met(proof):
+    met = {name for wrong in proof.wrong.values() for name in wrong.names}
+    assert {misconception.slug for misconception in proof.exercise.misconceptions} <= met
+
+
+def test_every_model_answer_is_mutated():
+    assert sorted(mutants.model_answers()) == sorted(CODE)
+
+
+def test_no_change_of_a_model_answer_goes_unnoticed_unless_it_is_right():
+    _, alive = mutants.run()
+    assert {mutant.change for mutant in alive} == set(mutants.EQUIVALENT)
+
+
+def test_the_page_in_the_book_is_up_to_date():
+    assert table.TARGET.read_text(encoding="utf-8") == table.text(), "run `make proofs`"

@@ -1017,6 +1017,7 @@ CONV2D_DILATED = CodeExercise(
         Case((IMAGE_5X7, KERNEL_3X3), {"dilation": 2}),
         Case((IMAGE_6X4, KERNEL_3X2), {"dilation": 2}, layout="strided"),
         Case((IMAGE_4X6, KERNEL_2X2), {"dilation": 3}, layout="fortran"),
+        Case((IMAGE_5X7.T.copy(), KERNEL_3X2), {"dilation": 3}),
         Case((IMAGE_3X4, np.array([[-2.0]])), {"dilation": 3}),
         Case((IMAGE_5X7, KERNEL_2X3), {"dilation": 1}),
         Case((WHOLE, KERNEL_2X3 / 2), {"dilation": 2}, part="integers"),

@@ -1,10 +1,11 @@
 """The proof table as a page of the book: what was tried on every check, and what came of it."""
 
+from collections import Counter
 from pathlib import Path
 
 from course_lib.checks import check
 
-from . import SEED, all_proofs
+from . import SEED, all_proofs, mutants
 
 TARGET = Path(__file__).resolve().parents[2] / "book" / "proofs.md"
 
@@ -38,7 +39,7 @@ def _row(proof):
     rejected = [verdict for verdict in verdicts if not verdict.passed]
     accepted = sum(check(proof.name, answer, seed=SEED).passed for answer in proof.right.values())
     fixed, random = proof.cases
-    cells = (
+    return (
         f"{proof.name}, {proof.exercise.title}",
         f"{proof.exercise.points:g}",
         f"{fixed} + {random}" if random else "1",
@@ -46,15 +47,39 @@ def _row(proof):
         sum(verdict.misconception is not None for verdict in rejected),
         accepted,
     )
-    return cells
+
+
+MUTATION = """
+## Small changes to the model answers
+
+The tests also change the model answers of the solutions, in one place at a time (`make mutants`): another operator, a number one
+larger or smaller, an argument left out, the width for the height. The check must notice every change that makes the answer wrong. What it
+does not notice is right all the same, for the reason given below the table.
+
+| exercise | changes | noticed | right all the same |
+|---|---:|---:|---:|
+"""
+
+
+def _table(rows):
+    return "".join("| " + " | ".join(map(str, row)) + " |\n" for row in rows)
 
 
 def text():
     """The whole page."""
-    from .mutants import survivors_text
-
     rows = [_row(proof) for proof in all_proofs().values()]
-    lines = ["| " + " | ".join(map(str, row)) + " |" for row in rows]
-    sums = [sum(row[column] for row in rows) for column in (3, 4, 5)]
-    total = f"| **{len(rows)} exercises** | | | **{sums[0]}** | **{sums[1]}** | **{sums[2]}** |"
-    return INTRODUCTION + HEAD + "\n".join([*lines, total]) + "\n" + survivors_text()
+    sums = [f"**{sum(row[column] for row in rows)}**" for column in (3, 4, 5)]
+    tried, alive = mutants.run()
+    survivors = Counter(mutant.name for mutant in alive)
+    changes = [(name, count, count - survivors[name], survivors[name]) for name, count in tried.items()]
+    changes.append(("**all**", *(f"**{sum(column)}**" for column in zip(*(row[1:] for row in changes), strict=True))))
+    reasons = [f"- `{m.name}` with `{m.after}`: {mutants.EQUIVALENT.get(m.change, 'no reason is known')}\n" for m in alive]
+    return (
+        INTRODUCTION
+        + HEAD
+        + _table([*rows, (f"**{len(rows)} exercises**", "", "", *sums)])
+        + MUTATION
+        + _table(changes)
+        + "\n"
+        + "".join(reasons)
+    )
