@@ -161,7 +161,6 @@ if __name__ == "__main__":
         reason = EQUIVALENT.get(mutant.change)
         print(f"{mutant.name} passes with\n    {mutant.after}\ninstead of\n    {mutant.before}\n    {reason or 'NOT LISTED'}\n")
     missed = [mutant for mutant in alive if mutant.change not in EQUIVALENT]
-    print(
-        f"{tried.total()} changes tried, {tried.total() - len(alive)} noticed, {len(alive) - len(missed)} right all the same, {len(missed)} missed"
-    )
+    noticed, excused = tried.total() - len(alive), len(alive) - len(missed)
+    print(f"{tried.total()} changes tried: {noticed} noticed, {excused} right all the same, {len(missed)} missed")
     raise SystemExit(bool(missed))
