@@ -47,14 +47,25 @@ def grade(course, lessons, student=None, again=False):
     Yields
     ------
     Graded
+
+    Raises
+    ------
+    CourseError
+        At the end, when hand-ins wait for a lesson that the gradebook does not know.
     """
-    releases = intake.graded_lessons(course)
+    releases, unknown = intake.graded_lessons(course), []
     for lesson in lessons:
         names = [name for name in handed_in(course, lesson) if student in (None, name)]
         if lesson in releases and names:
-            _require_in_gradebook(course, lesson, releases[lesson])
+            try:
+                _require_in_gradebook(course, lesson, releases[lesson])
+            except CourseError as error:  # somebody handed in early: no reason to leave the other lessons
+                unknown.append(str(error))
+                continue
             for name in names:
                 yield _grade_one(course, lesson, name, releases[lesson], again)
+    if unknown:
+        raise CourseError("\n".join(unknown))
 
 
 def handed_in(course, lesson):

@@ -110,9 +110,17 @@ def collect(course, folder, lesson=None, at=None):
         raise CourseError(f"{lesson} is not released, or has no points. Released lessons with points: {', '.join(graded) or 'none yet'}.")
     if not graded:
         raise CourseError("No lesson is released yet: run `python -m autograder release` first.")
-    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
-        if entry.name.startswith(".") or entry.name in IGNORED_FOLDERS:
-            continue
+    entries = [one for one in os.scandir(folder) if not one.name.startswith(".") and one.name not in IGNORED_FOLDERS]
+    students = [one.name for one in entries if one.is_dir(follow_symlinks=False)]
+    if not any(one.is_dir(follow_symlinks=False) for one in os.scandir(folder)):
+        raise CourseError(
+            f"{folder} holds no folder for a student: nothing was collected. It should hold one for each, named by the student's id."
+        )
+    if students and all(name in course.lessons() for name in students):
+        raise CourseError(
+            f"The folders in {folder} are named like lessons, not like students: nothing was collected. Is it the right folder?"
+        )
+    for entry in sorted(entries, key=lambda entry: entry.name):
         if entry.is_symlink() or not entry.is_dir(follow_symlinks=False):
             yield Outcome(shown(entry.name), None, "refused", ["it is no folder; each student's files belong in a folder of their own"])
         elif not STUDENT_ID.fullmatch(entry.name) or entry.name != entry.name.strip():

@@ -678,3 +678,14 @@ def test_an_older_rebuild_follows_a_new_release(course, folder):
     assert cell_of(submitted(course, "ada"), "title").source == "# Numbers"
     assert len(intake.records(course, "ada", "01_numbers")) == 1
     assert intake.latest(course, "ada", "01_numbers")["release"] == intake.fingerprint(release)
+
+
+@pytest.mark.parametrize(("names", "words"), [((), "holds no folder for a student"), (("01_numbers", "02_words"), "named like lessons")])
+def test_the_wrong_folder_is_refused_whole(course, tmp_path, names, words):
+    folder = tmp_path / "wrong"
+    folder.mkdir()
+    for name in names:
+        (folder / name).mkdir()
+    with pytest.raises(CourseError, match=words):
+        list(intake.collect(course, folder))
+    assert not course.received.exists() or not list(course.received.iterdir())
