@@ -110,9 +110,10 @@ def collect(course, folder, lesson=None, at=None):
         raise CourseError(f"{lesson} is not released, or has no points. Released lessons with points: {', '.join(graded) or 'none yet'}.")
     if not graded:
         raise CourseError("No lesson is released yet: run `python -m autograder release` first.")
-    entries = [one for one in os.scandir(folder) if not one.name.startswith(".") and one.name not in IGNORED_FOLDERS]
+    everything = list(os.scandir(folder))
+    entries = [one for one in everything if not one.name.startswith(".") and one.name not in IGNORED_FOLDERS]
     students = [one.name for one in entries if one.is_dir(follow_symlinks=False)]
-    if not any(one.is_dir(follow_symlinks=False) for one in os.scandir(folder)):
+    if not any(one.is_dir(follow_symlinks=False) for one in everything):
         raise CourseError(
             f"{folder} holds no folder for a student: nothing was collected. It should hold one for each, named by the student's id."
         )
