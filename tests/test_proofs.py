@@ -1,9 +1,12 @@
 """The proof table holds: wrong answers are rejected and never called by a wrong name, right ones pass, whatever they look like."""
 
+import itertools
+
 import pytest
 from proofs import SEED, all_proofs, mutants, table
 
 from course_lib.checks import EXERCISES, CodeExercise, DesignExercise, check
+from course_lib.checks.exercise import Sink, agree, call
 
 PROOFS = all_proofs()
 CODE = [name for name, exercise in EXERCISES.items() if isinstance(exercise, CodeExercise)]
@@ -26,6 +29,25 @@ def test_a_right_answer_passes_in_any_form(name, label):
     verdict = check(name, PROOFS[name].right[label], seed=SEED)
     assert verdict.passed, str(verdict)
     assert verdict.score == 1
+
+
+@pytest.mark.parametrize("name", CODE)
+def test_the_fixed_core_cases_alone_tell_slips_apart(name):
+    """While the core is wrong only its cases name a slip; slips that leave the core right show in the other cases."""
+    exercise = EXERCISES[name]
+    core = [case for case in exercise.cases if case.part == "core"]
+    outcomes = {m.slug: [call(m.answer, case, Sink()) for case in core] for m in exercise.misconceptions}
+    right = [call(exercise.reference, case, Sink()) for case in core]
+    wrong = {slug: values for slug, values in outcomes.items() if not _alike(values, right, exercise)}
+    twins = [pair for pair in itertools.combinations(wrong, 2) if _alike(wrong[pair[0]], wrong[pair[1]], exercise)]
+    assert twins == []
+
+
+def _alike(ones, others, exercise):
+    return all(
+        (one.value is None) == (other.value is None) and (one.value is None or agree(one.value, other.value, exercise.tolerance))
+        for one, other in zip(ones, others, strict=True)
+    )
 
 
 def test_every_exercise_has_its_proof():

@@ -77,6 +77,17 @@ def _one_row_and_column_short(image, kernel):
     return conv2d(image, kernel)[:-1, :-1]
 
 
+def _windows_cut_at_the_edge(image, kernel):
+    below, right = (n - 1 for n in np.shape(kernel))
+    return conv2d(np.pad(np.asarray(image, dtype=float), ((0, below), (0, right))), kernel)
+
+
+def _last_row_and_column_empty(image, kernel):
+    output = conv2d(image, kernel)
+    output[-1], output[:, -1] = 0, 0
+    return output
+
+
 def _never_reset(image, kernel):
     return np.cumsum(conv2d(image, kernel)).reshape(conv2d(image, kernel).shape)
 
@@ -217,6 +228,16 @@ SLIDING = (  # slips that any sliding window can have; each takes (image, kernel
         "off-by-one",
         "The last row and the last column are missing. An image of 5 holds windows of 3 starting at 0, 1 and 2: that is 5 - 3 + 1.",
         _one_row_and_column_short,
+    ),
+    Misconception(
+        "last-windows-missing",
+        "The last row and column of the output stayed at zero. range(n) ends before n by itself, so no - 1 is needed there.",
+        _last_row_and_column_empty,
+    ),
+    Misconception(
+        "windows-cut-at-the-edge",
+        "Windows were started at every pixel, and those over the edge were cut off. Only whole windows count: H - kH + 1 of them.",
+        _windows_cut_at_the_edge,
     ),
     Misconception(
         "image-size-output",
@@ -643,6 +664,16 @@ def _padding_not_in_shape(image, kernel, padding=0, stride=1):
     return _strided_loop(image, kernel, padding, stride, size=_strided_sizes(np.shape(image), np.shape(kernel), stride))
 
 
+def _as_many_windows_as_without_stride(image, kernel, padding=0, stride=1):
+    lengths = [n + 2 * padding for n in np.shape(image)]
+    return _strided_loop(image, kernel, padding, stride, size=_strided_sizes(lengths, np.shape(kernel), 1))
+
+
+def _ceil_over_the_edge(image, kernel, padding=0, stride=1):
+    sizes = [math.ceil((n + 2 * padding - k) / stride) + 1 for n, k in zip(np.shape(image), np.shape(kernel), strict=True)]
+    return _strided_loop(image, kernel, padding, stride, size=sizes)
+
+
 def _stride_in_window_only(image, kernel, padding=0, stride=1):
     every = conv2d(image, kernel, padding)
     output = np.zeros(every.shape)
@@ -702,6 +733,12 @@ STRIDE = (
     ),
     Misconception(
         "stride-in-window-only",
+        "The windows move by the stride, but there are as many as for stride 1: the last of them begin beyond the edge. The size takes "
+        "the stride too: (padded - kernel) // stride + 1.",
+        _as_many_windows_as_without_stride,
+    ),
+    Misconception(
+        "output-too-large",
         "The windows move by the stride, but the output is as large as for stride 1, so most of it stays empty.",
         _stride_in_window_only,
     ),
@@ -724,6 +761,11 @@ STRIDE = (
         "ceil",
         "The output's size was rounded up. A window that would reach past the edge is left out: round down (//).",
         _ceil_size,
+    ),
+    Misconception(
+        "last-windows-over-the-edge",
+        "The number of windows was rounded up, so the last ones hang over the edge, where there are no pixels. Round down (//).",
+        _ceil_over_the_edge,
     ),
     Misconception(
         "plus-one-forgotten",
@@ -986,6 +1028,17 @@ def _dilated_image_dtype(image, kernel, dilation=1):
     return _as_stored(_overflowing_dilation(image, kernel, dilation), np.asarray(image).dtype)
 
 
+def _undilated_loop(image, kernel, dilation):
+    """As many windows as if there were no gaps; a slice ends where the image does."""
+    rows, columns = (n - k + 1 for n, k in zip(image.shape, kernel.shape, strict=True))
+    reach = [dilation * (k - 1) + 1 for k in kernel.shape]
+    output = np.zeros((rows, columns))
+    for i in range(rows):
+        for j in range(columns):
+            output[i, j] = np.sum(image[i : i + reach[0] : dilation, j : j + reach[1] : dilation] * kernel)
+    return output
+
+
 def _gap_after_last_tap(image, kernel, dilation):
     spread = np.zeros([n * dilation for n in kernel.shape])
     spread[::dilation, ::dilation] = kernel
@@ -1066,6 +1119,11 @@ CONV2D_DILATED = CodeExercise(
             "undilated-size",
             "The output's size was computed as if there were no gaps, so its last rows and columns stay at zero.",
             _dilated(_undilated_size),
+        ),
+        Misconception(
+            "windows-over-the-edge",
+            "There are as many windows as if there were no gaps, and the last ones reach beyond the edge. The size takes the dilation too.",
+            _dilated(_undilated_loop),
         ),
         Misconception("flipped-kernel", FLIPPED, _dilated(lambda image, kernel, d: conv2d(image, kernel[::-1, ::-1], dilation=d))),
         Misconception(
@@ -1165,6 +1223,27 @@ def _layer_maps(x, w, b, stride, above_left=0, below_right=0):
     padded = np.pad(x, ((0, 0), (0, 0), (above_left, below_right), (above_left, below_right)))
     maps = [[sum(_slide(*pair, stride) for pair in zip(image, box, strict=True)) for box in w] for image in padded]
     return np.array(maps) + b[:, None, None]
+
+
+def _layer_loop(x, w, b, s, p, size, covers=None):
+    """The loops that students write, with the output's size, or what a window covers, open to being wrong."""
+    padded = np.pad(x, ((0, 0), (0, 0), (p, p), (p, p)))
+    height, width = covers or w.shape[2:]
+    output = np.zeros((len(x), len(w), *size))
+    for n, o, i, j in np.ndindex(output.shape):
+        box = padded[n, :, i * s : i * s + height, j * s : j * s + width]
+        output[n, o, i, j] = np.sum(box * w[o]) + b[o]
+    return output
+
+
+def _layer_sizes(x, w, s, p):
+    return _strided_sizes([n + 2 * p for n in x.shape[2:]], w.shape[2:], s)
+
+
+def _layer_kernel_height_twice(x, w, b, s, p):
+    covers = (w.shape[2], w.shape[2])
+    size = _strided_sizes([n + 2 * p for n in x.shape[2:]], covers, s)
+    return _layer_loop(x, w, b, s, p, size, covers)
 
 
 def _layer_padding_not_in_shape(x, w, b, s, p):
@@ -1326,6 +1405,18 @@ LAYER = (
         "The output has the right size, but the windows still move by 1.",
         _layer(_stride_in_layer_shape_only),
     ),
+    Misconception(
+        "stride-in-window-only",
+        "The windows move by the stride, but there are as many as for stride 1: the last of them begin beyond the edge. The size takes "
+        "the stride too: (padded - kernel) // stride + 1.",
+        _layer(lambda x, w, b, s, p: _layer_loop(x, w, b, s, p, _layer_sizes(x, w, 1, p))),
+    ),
+    Misconception(
+        "height-width-swapped",
+        _named("height-width-swapped").sentence,
+        _layer(lambda x, w, b, s, p: _layer_loop(x, w, b, s, p, _layer_sizes(x, w, s, p)[::-1])),
+    ),
+    Misconception("kernel-height-twice", _named("kernel-height-twice").sentence, _layer(_layer_kernel_height_twice)),
     Misconception(
         "stride-on-rows-only",
         "The stride was used going down but not going across.",

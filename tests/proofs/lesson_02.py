@@ -578,7 +578,7 @@ def flipped_by_indices_from_the_end(image, kernel):
     return output
 
 
-@CONV2D.rejects("flipped-kernel", None)
+@CONV2D.rejects("flipped-kernel")
 def flipped_and_in_bytes(image, kernel):
     rows, columns = places(image, kernel)
     output = np.zeros((rows, columns))
@@ -723,7 +723,7 @@ def size_without_the_one(image, kernel):
     return output
 
 
-@CONV2D.rejects("off-by-one", None)
+@CONV2D.rejects("last-windows-missing")
 def ranges_one_too_short(image, kernel):
     output = by_loops(image, kernel)
     output[-1], output[:, -1] = 0, 0
@@ -739,7 +739,7 @@ def zeros_like_the_image(image, kernel):
     return output
 
 
-@CONV2D.rejects("image-size-output", None)
+@CONV2D.rejects("windows-cut-at-the-edge")
 def clipped_windows_at_every_pixel(image, kernel):
     image, output = image.astype(float), np.zeros(image.shape)
     for i, j in itertools.product(*map(range, image.shape)):
@@ -838,7 +838,7 @@ def einsum_keeps_the_dtype(image, kernel):
     return np.einsum("ijmn,mn->ij", np.lib.stride_tricks.sliding_window_view(image, kernel.shape), kernel)
 
 
-@CONV2D.rejects("sum-overflow", None)
+@CONV2D.rejects("sum-overflow")
 def loops_add_bytes(image, kernel):
     rows, columns = places(image, kernel)
     output = np.zeros((rows, columns))
@@ -877,7 +877,7 @@ def image_scaled_in_place(image, kernel):
     return right
 
 
-@CONV2D.rejects("changes-argument", "flipped-kernel", None)
+@CONV2D.rejects("changes-argument")
 def kernel_flipped_in_place(image, kernel):
     kernel[:] = kernel[::-1, ::-1].copy()
     return by_loops(image, kernel)
@@ -1096,13 +1096,13 @@ def negative_indices_wrap(image, kernel, padding=0):
     return output
 
 
-@CONV2D_PADDED.rejects("changes-argument", None)
+@CONV2D_PADDED.rejects("changes-argument")
 def grown_in_place(image, kernel, padding=0):
     image.resize([n + 2 * padding for n in image.shape], refcheck=False)
     return by_loops(image, kernel)
 
 
-@CONV2D_PADDED.rejects("flipped-kernel", None)
+@CONV2D_PADDED.rejects("flipped-kernel")
 def flipped_padded_and_in_bytes(image, kernel, padding=0):
     return flipped_and_in_bytes(np.pad(image, padding), kernel)
 
@@ -1129,7 +1129,7 @@ def windows_by_i_and_j(image, kernel, padding=0, stride=1):
     return strided_loops(image, kernel, padding, stride, start=lambda i, stride: i)
 
 
-@CONV2D_STRIDED.rejects("stride-in-window-only", None)
+@CONV2D_STRIDED.rejects("stride-in-window-only")
 def size_of_stride_one(image, kernel, padding=0, stride=1):
     rows, columns = (n + 2 * padding - k + 1 for n, k in zip(image.shape, kernel.shape, strict=True))
     return strided_loops(image, kernel, padding, stride, rows, columns)
@@ -1145,7 +1145,7 @@ def size_of_stride_one_by_indices(image, kernel, padding=0, stride=1):
     return output
 
 
-@CONV2D_STRIDED.rejects("stride-in-window-only")
+@CONV2D_STRIDED.rejects("output-too-large")
 def size_of_stride_one_and_windows_that_fit(image, kernel, padding=0, stride=1):
     padded = np.pad(image, padding).astype(float)
     output = np.zeros(places(padded, kernel))
@@ -1212,7 +1212,7 @@ def ceil_and_only_windows_that_fit(image, kernel, padding=0, stride=1):
     return output
 
 
-@CONV2D_STRIDED.rejects("ceil", None)
+@CONV2D_STRIDED.rejects("last-windows-over-the-edge")
 def ceil_and_windows_over_the_edge(image, kernel, padding=0, stride=1):
     rows, columns = (math.ceil((n + 2 * padding - k) / stride) + 1 for n, k in zip(image.shape, kernel.shape, strict=True))
     return strided_loops(image, kernel, padding, stride, rows, columns)
@@ -1266,7 +1266,7 @@ def flipped_and_strided(image, kernel, padding=0, stride=1):
     return strided_loops(image, kernel[::-1, ::-1], padding, stride)
 
 
-@CONV2D_STRIDED.rejects("transposed-kernel", None)
+@CONV2D_STRIDED.rejects("transposed-kernel")
 def transposed_and_strided(image, kernel, padding=0, stride=1):
     return strided_loops(image, kernel.T, padding, stride)
 
@@ -1558,12 +1558,12 @@ def undilated_size_and_only_windows_that_fit(image, kernel, dilation=1):
     return output
 
 
-@CONV2D_DILATED.rejects("undilated-size", None)
+@CONV2D_DILATED.rejects("windows-over-the-edge")
 def undilated_size_and_windows_over_the_edge(image, kernel, dilation=1):
     return dilated_loops(image, kernel, dilation, *places(image, kernel))
 
 
-@CONV2D_DILATED.rejects("undilated-size", None)
+@CONV2D_DILATED.rejects("windows-over-the-edge", None)
 def undilated_size_by_indices(image, kernel, dilation=1):
     output = np.zeros(places(image, kernel))
     for i, j in itertools.product(*map(range, output.shape)):
@@ -1572,7 +1572,7 @@ def undilated_size_by_indices(image, kernel, dilation=1):
     return output
 
 
-@CONV2D_DILATED.rejects("both-stride-and-dilation", None)
+@CONV2D_DILATED.rejects("both-stride-and-dilation")
 def window_steps_by_the_dilation_too(image, kernel, dilation=1):
     rows, columns = ((n - dilation * (k - 1) - 1) // dilation + 1 for n, k in zip(image.shape, kernel.shape, strict=True))
     return dilated_loops(image, kernel, dilation, rows, columns, step=dilation)
@@ -1593,7 +1593,7 @@ def made_like_the_image(image, kernel, dilation=1):
     return output
 
 
-@CONV2D_DILATED.rejects("changes-argument", None)
+@CONV2D_DILATED.rejects("changes-argument")
 def zeros_written_into_the_image(image, kernel, dilation=1):
     right = dilated_loops(image, kernel, dilation)
     image[::dilation] = 0
@@ -1858,6 +1858,26 @@ def size_of_the_unpadded_images(x, w, b, stride=1, padding=0):
     output = np.zeros((len(x), len(w), *layer_places(x, w, stride)))
     for n, o, i, j in itertools.product(*map(range, output.shape)):
         box = padded[n, :, i * stride : i * stride + w.shape[2], j * stride : j * stride + w.shape[3]]
+        output[n, o, i, j] = np.sum(box * w[o]) + b[o]
+    return output
+
+
+@CONV_LAYER.rejects("stride-in-window-only")
+def as_many_windows_as_without_stride(x, w, b, stride=1, padding=0):
+    x, w, b = layer_floats(x, w, b, padding)
+    output = np.zeros((len(x), len(w), *layer_places(x, w, 1)))
+    for n, o, i, j in itertools.product(*map(range, output.shape)):
+        box = x[n, :, i * stride : i * stride + w.shape[2], j * stride : j * stride + w.shape[3]]
+        output[n, o, i, j] = np.sum(box * w[o]) + b[o]
+    return output
+
+
+@CONV_LAYER.rejects("height-width-swapped")
+def width_before_height(x, w, b, stride=1, padding=0):
+    x, w, b = layer_floats(x, w, b, padding)
+    output = np.zeros((len(x), len(w), *layer_places(x, w, stride)[::-1]))
+    for n, o, i, j in itertools.product(*map(range, output.shape)):
+        box = x[n, :, i * stride : i * stride + w.shape[2], j * stride : j * stride + w.shape[3]]
         output[n, o, i, j] = np.sum(box * w[o]) + b[o]
     return output
 
