@@ -5,8 +5,8 @@ import itertools
 import pytest
 from proofs import SEED, all_proofs, mutants, table
 
-from course_lib.checks import EXERCISES, CodeExercise, DesignExercise, check
-from course_lib.checks.exercise import Sink, agree, call
+from course_lib.checks import EXERCISES, CodeExercise, DesignExercise, ModelExercise, check
+from course_lib.checks.exercise import Sink, agree
 
 PROOFS = all_proofs()
 CODE = [name for name, exercise in EXERCISES.items() if isinstance(exercise, CodeExercise)]
@@ -36,8 +36,8 @@ def test_the_fixed_core_cases_alone_tell_slips_apart(name):
     """While the core is wrong only its cases name a slip; slips that leave the core right show in the other cases."""
     exercise = EXERCISES[name]
     core = [case for case in exercise.cases if case.part == "core"]
-    outcomes = {m.slug: [call(m.answer, case, Sink()) for case in core] for m in exercise.misconceptions}
-    right = [call(exercise.reference, case, Sink()) for case in core]
+    outcomes = {m.slug: [exercise.call(m.answer, case, Sink()) for case in core] for m in exercise.misconceptions}
+    right = [exercise.call(exercise.reference, case, Sink()) for case in core]
     wrong = {slug: values for slug, values in outcomes.items() if not _alike(values, right, exercise)}
     twins = [pair for pair in itertools.combinations(wrong, 2) if _alike(wrong[pair[0]], wrong[pair[1]], exercise)]
     assert twins == []
@@ -62,7 +62,9 @@ def test_an_exercise_is_tried_on_enough_answers(proof):
 
 
 @pytest.mark.parametrize(
-    "proof", [proof for proof in PROOFS.values() if isinstance(proof.exercise, DesignExercise)], ids=lambda proof: proof.name
+    "proof",
+    [proof for proof in PROOFS.values() if isinstance(proof.exercise, (DesignExercise, ModelExercise))],
+    ids=lambda proof: proof.name,
 )
 def test_every_misconception_of_a_design_is_met(proof):
     met = {name for wrong in proof.wrong.values() for name in wrong.names}

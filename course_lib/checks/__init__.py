@@ -5,14 +5,16 @@ Each file `lesson_NN.py` beside this one holds the exercises of a lesson: their 
 
 import collections
 import difflib
+import importlib
 import os
+import pkgutil
 import secrets
 
-from . import lesson_01, lesson_02, lesson_02_hand
-from .exercise import CodeExercise, DesignExercise, HandExercise
+from .exercise import CodeExercise, DesignExercise, HandExercise, ModelExercise
 from .verdict import CheckFailed, Hint, Verdict
 
-EXERCISES = {exercise.name: exercise for lesson in (lesson_01, lesson_02, lesson_02_hand) for exercise in lesson.EXERCISES}
+_LESSONS = sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name.startswith("lesson_"))
+EXERCISES = {exercise.name: exercise for name in _LESSONS for exercise in importlib.import_module(f".{name}", __name__).EXERCISES}
 
 NUMBERS = {"7.1": "conv2d", "7.2": "conv2d_padded", "7.3": "conv2d_strided"}  # functions that go by a number in the text too
 
@@ -80,4 +82,4 @@ def _unknown(name):
     return f"There is no exercise {str(name)[:60]!r}. {suggestion}"
 
 
-__all__ = ["EXERCISES", "CodeExercise", "DesignExercise", "HandExercise", "Hint", "Verdict", "check", "hint"]
+__all__ = ["EXERCISES", "CodeExercise", "DesignExercise", "HandExercise", "Hint", "ModelExercise", "Verdict", "check", "hint"]

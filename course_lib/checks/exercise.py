@@ -1,7 +1,8 @@
 """What an exercise is made of, and how an answer to it is judged.
 
 An exercise knows its right answer, its cases, its misconceptions (each with the wrong answer it leads to) and its hints.
-`CodeExercise` judges a function by calling it, `HandExercise` judges a typed answer, `DesignExercise` judges an answer by its properties.
+`CodeExercise` judges a function by calling it, `HandExercise` judges a typed answer, `DesignExercise` judges an array by its properties
+and `ModelExercise` a trained network or another object by what it does.
 """
 
 import contextlib
@@ -16,6 +17,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -70,8 +72,12 @@ class Case:
     @property
     def size(self):
         """How much there is to read in it: first how many numbers, then how large they are."""
-        values = [np.abs(np.asarray(value, dtype=float)) for value in (*self.args, *self.kwargs.values())]
+        values = [np.abs(np.asarray(v, dtype=float)) for v in (*self.args, *self.kwargs.values()) if _is_numeric(v)]
         return sum(value.size for value in values), sum(float(value.sum()) for value in values)
+
+
+def _is_numeric(value):
+    return isinstance(value, (numbers.Number, np.ndarray, list, tuple)) and np.asarray(value).dtype.kind in "biuf"
 
 
 def _lay_out(value, layout):
@@ -102,10 +108,11 @@ class Draw:
 class Outcome:
     """What came of one call: a value, or why there is none."""
 
-    value: np.ndarray | None = None
+    value: np.ndarray | tuple | None = None  # a tuple of arrays where a function returns several
     problem: str = ""
     slug: str | None = None
     done: bool = True
+    error: str = ""  # the type of the exception it raised
 
 
 class TimeLimitReached(BaseException):
@@ -167,12 +174,12 @@ def as_array(value):
         return Outcome(problem=f"{expected}, got a {kind}: {format_value(value)}.")
     if _holds_ellipsis(value):
         return Outcome(problem=NOT_DONE, done=False)
-    if isinstance(value, numbers.Rational) and not isinstance(value, int):  # such as fractions.Fraction, which NumPy does not know
-        value = float(value)
     try:
         array = np.asarray(value)
     except Exception:
         return Outcome(problem=f"{expected}, got a {kind} whose rows do not have the same length.")
+    if array.dtype.kind == "O":
+        array = _plain_numbers(array)
     if array.dtype.kind == "c":
         return Outcome(problem="The numbers are complex. After a Fourier transform, take the real part.")
     if array.dtype.kind not in "biuf":
@@ -183,6 +190,29 @@ def as_array(value):
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         return Outcome(value=array.astype(float), problem="There are NaN or infinite values in it.")
     return Outcome(value=array.astype(float) if array.dtype.kind != "b" else array.astype(int))
+
+
+def _plain_numbers(array):
+    """An array of objects as one of floats where each of them is a real number, such as a fraction or a one-element tensor; else itself."""
+    if not all(isinstance(item, (numbers.Real, Decimal)) or (hasattr(item, "detach") and item.ndim == 0) for item in array.flat):
+        return array
+    return np.array([float(item) for item in array.flat]).reshape(array.shape)
+
+
+def as_arrays(value, names):
+    """Several returned values as a tuple of arrays, or an Outcome that says what is wrong; `names` says what they are."""
+    expected = f"Expected {len(names)} values, ({', '.join(names)})"
+    if value is None:
+        return as_array(value)
+    if not isinstance(value, (tuple, list)) or len(value) != len(names):
+        got = f"{len(value)}" if isinstance(value, (tuple, list)) else f"a single {type(value).__name__}"
+        return Outcome(problem=f"{expected}, got {got}.")
+    parts = [as_array(part) for part in value]
+    for name, part in zip(names, parts, strict=True):
+        if part.problem:
+            told = part.problem if part.slug != "no-return" else "It is None."
+            return replace(part, value=None, problem=f"{name}: {told}", slug=None)
+    return Outcome(value=tuple(part.value for part in parts))
 
 
 def _holds_ellipsis(value, depth=4):
@@ -199,7 +229,9 @@ def is_close(got, expected, tolerance=None):
 
 
 def agree(first, second, tolerance=None):
-    """Do two answers (arrays) have the same shape and the same values?"""
+    """Do two answers (arrays, or tuples of arrays) have the same shape and the same values?"""
+    if isinstance(first, tuple) and isinstance(second, tuple):
+        return len(first) == len(second) and all(agree(a, b, tolerance) for a, b in zip(first, second, strict=True))
     return np.shape(first) == np.shape(second) and bool(np.all(is_close(first, second, tolerance)))
 
 
@@ -330,6 +362,87 @@ class DesignExercise(Exercise):
         return self.verdict(False, reason, **more)
 
 
+@dataclass(frozen=True)
+class Property:
+    """One thing that a model must do.
+
+    Parameters
+    ----------
+    label : str
+        What it is, in a few words, such as ``"reads at least 99 % of the test digits"``.
+    share : float
+        Its share of the score.
+    reason : callable
+        From the answer to None when the property holds, else to a sentence that says why not. What it raises counts as a reason.
+    """
+
+    label: str
+    share: float
+    reason: Callable
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelExercise(Exercise):
+    """An object, such as a trained network, judged by what it does. The properties are tried in order.
+
+    Parameters
+    ----------
+    expects : str
+        What an answer is, such as ``"a torch.nn.Module that takes images of shape (N, 1, 28, 28)"``.
+    accepts : callable
+        From the answer to whether it is of that kind at all.
+    properties : tuple of Property
+        Without the first one nothing counts: it says whether the answer can be judged. The shares add up to 1.
+    misconceptions : tuple of Misconception
+        The `answer` of each is a function from the object to whether it shows this misconception.
+    """
+
+    expects: str
+    accepts: Callable
+    properties: tuple
+
+    def judge(self, answer, seed=None):
+        if answer is None or answer is Ellipsis:
+            return self.verdict(False, NOT_DONE)
+        if not self.accepts(answer):
+            hint = " Pass the object itself, not the class." if isinstance(answer, type) else ""
+            return self.verdict(False, f"Expected {self.expects}, got {_kind(answer)}.{hint}")
+        score, told = 0.0, []
+        for number, one in enumerate(self.properties):
+            reason = self._reason(one, answer)
+            if reason is None:
+                score += one.share
+                continue
+            told.append(f"{one.label}: {reason}")
+            if number == 0:
+                score = 0.0
+                break
+        if not told:
+            return self.verdict(True, "That is right.")
+        named = next((m for m in self.misconceptions if self._shows(m, answer)), None)
+        more = {"misconception": named.slug, "sentence": named.sentence} if named else {}
+        return self.verdict(False, "Not yet: " + " ".join(told), score=min(round(score, 9), 0.99), **more)
+
+    def _reason(self, one, answer):
+        try:
+            with contextlib.redirect_stdout(Sink()), contextlib.redirect_stderr(Sink()), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return one.reason(answer)
+        except NotImplementedError:
+            return NOT_DONE
+        except Exception as error:
+            return f"It raised {type(error).__name__}: {_short(error)}{_where(error)}."
+
+    def _shows(self, misconception, answer):
+        with contextlib.suppress(Exception), contextlib.redirect_stdout(Sink()), contextlib.redirect_stderr(Sink()):
+            return bool(misconception.answer(answer))
+        return False
+
+
+def _kind(value):
+    return f"the class {value.__name__}" if isinstance(value, type) else f"a {type(value).__name__}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class CodeExercise(Exercise):
     """A function that the student writes.
@@ -350,6 +463,13 @@ class CodeExercise(Exercise):
         From (index, *args, **kwargs) of a case to a `Working`.
     exact : bool
         True where the answer is a count and must be exact.
+    outputs : tuple of str
+        Names of the values, where the function returns several.
+    tensors : bool
+        True for a function of torch tensors: the arrays of a case reach it as float32 tensors (whole numbers as int64).
+    observe : callable, optional
+        From (returned value, *args, **kwargs) to the array that is compared, where the function returns an object such as a
+        torch module. What it raises counts as the function's own error.
     """
 
     reference: Callable
@@ -359,10 +479,24 @@ class CodeExercise(Exercise):
     parts: Mapping = field(default_factory=lambda: {"core": 1.0})
     explain: Callable | None = None
     exact: bool = False
+    outputs: tuple = ()
+    tensors: bool = False
+    observe: Callable | None = None
 
     @property
     def tolerance(self):
         return 1e-9 if self.exact else None
+
+    def call(self, function, case, sink):
+        """Call a function on one case and say what came of it. What it prints goes to the sink."""
+        return call(function, case, sink, outputs=self.outputs, tensors=self.tensors, observe=self.observe)
+
+    def expected(self, case):
+        """What the right answer gives: an array, or a tuple of arrays."""
+        outcome = self.call(self.reference, case, Sink())
+        if outcome.problem:
+            raise RuntimeError(f"{self.name}: the right answer fails: {outcome.problem}")
+        return outcome.value
 
     def all_cases(self, seed):
         """The fixed cases, then random ones that follow from the seed."""
@@ -385,15 +519,15 @@ class CodeExercise(Exercise):
         sink = Sink()
         try:
             with time_limit(TIME_LIMIT):
-                outcomes = [call(answer, case, sink) for case in cases]
-                expected = [_expected(self.reference, case) for case in cases]
+                outcomes = [self.call(answer, case, sink) for case in cases]
+                expected = [self.expected(case) for case in cases]
                 right = [self._is_right(*pair) for pair in zip(outcomes, expected, strict=True)]
                 if not all(right) and all(right[: len(self.cases)]):  # only random cases fail: look for a smaller one
                     smallest = self._shrink(answer, seed, sink)
                     if smallest is not None:
                         cases.append(smallest)
-                        outcomes.append(call(answer, smallest, sink))
-                        expected.append(_expected(self.reference, smallest))
+                        outcomes.append(self.call(answer, smallest, sink))
+                        expected.append(self.expected(smallest))
                         right.append(self._is_right(outcomes[-1], expected[-1]))
         except TimeLimitReached:
             return self.verdict(
@@ -431,7 +565,7 @@ class CodeExercise(Exercise):
         )
         @hypothesis.given(cases())
         def is_right(case):
-            if not self._is_right(call(answer, case, sink), _expected(self.reference, case)):
+            if not self._is_right(self.call(answer, case, sink), self.expected(case)):
                 failing.append(case)
                 raise AssertionError
 
@@ -461,16 +595,20 @@ class CodeExercise(Exercise):
         case, outcome = cases[smallest], outcomes[smallest]
         named = self._misconception(cases, outcomes, parts_right["core"])
         slug, sentence = (named.slug, named.sentence) if named else (None, "")
-        index = None if outcome.value is None else first_wrong(outcome.value, expected[smallest], self.tolerance)
+        got, wanted, part = outcome.value, expected[smallest], ""
+        if self.outputs and got is not None:  # several values: show the first that is wrong
+            first = next((n for n in range(len(wanted)) if not agree(got[n], wanted[n], self.tolerance)), 0)
+            got, wanted, part = got[first], wanted[first], self.outputs[first]
+        index = None if got is None else first_wrong(got, wanted, self.tolerance)
         working = None
-        if self.explain and not (outcome.value is None or index is None):
-            working = self.explain(index, *case.args, **case.kwargs)
+        if self.explain and not (got is None or index is None):
+            working = self.explain(index, *case.args, **case.kwargs) if not part else self.explain(part, index, *case.args, **case.kwargs)
         failure = Failure(
-            call=self._call_text(case),
+            call=(f"{part} of " if part else "") + self._call_text(case),
             arguments=self._arguments(case),
             index=index,
-            expected=None if outcome.value is None else expected[smallest],
-            got=outcome.value,
+            expected=None if got is None else wanted,
+            got=got,
             working=working,
             seed=case.seed,
         )
@@ -498,8 +636,10 @@ class CodeExercise(Exercise):
 
     def reproduces(self, misconception, cases, outcomes):
         for case, outcome in zip(cases, outcomes, strict=True):
-            other = call(misconception.answer, case, Sink())
+            other = self.call(misconception.answer, case, Sink())
             if (outcome.value is None) != (other.value is None):
+                return False
+            if outcome.value is None and outcome.error != other.error:
                 return False
             if outcome.value is not None and not _same(outcome, other, self.tolerance):
                 return False
@@ -524,38 +664,54 @@ class CodeExercise(Exercise):
 
 def _same(outcome, other, tolerance):
     first, second = outcome.value, other.value
+    if isinstance(first, tuple):
+        return outcome.slug == other.slug and agree(first, second, tolerance)
+    if first.size == second.size == 0:  # nothing came out: in which shape, is chance
+        return outcome.slug == other.slug
     if np.isfinite(first).all() and np.isfinite(second).all():
         return agree(first, second, tolerance) and outcome.slug == other.slug
     return first.shape == second.shape and np.allclose(first, second, equal_nan=True)
 
 
-def _expected(reference, case):
+def call(function, case, sink, outputs=(), tensors=False, observe=None):
+    """Call a student's function on one case and say what came of it. What it prints goes to the sink; the rest as in `CodeExercise`."""
     args, kwargs = case.arguments()
-    return np.asarray(reference(*args, **kwargs), dtype=float)
-
-
-def call(function, case, sink):
-    """Call a student's function on one case and say what came of it. What it prints goes to the sink."""
-    args, kwargs = case.arguments()
+    if tensors:
+        args, kwargs = tuple(map(_as_tensor, args)), {name: _as_tensor(value) for name, value in kwargs.items()}
     try:
         with contextlib.redirect_stdout(sink), contextlib.redirect_stderr(sink), warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             value = function(*args, **kwargs)
-            outcome = as_array(value)
+            if observe and value is not None and value is not Ellipsis:
+                value = observe(value, *args, **kwargs)
+            outcome = as_arrays(value, outputs) if outputs else as_array(value)
     except NotImplementedError:
         return Outcome(problem=NOT_DONE, done=False)
     except (Exception, SystemExit) as error:
         if isinstance(error, ValueError) and "read-only" in str(error):
             return Outcome(problem=f"It changed its arguments{_where(error)}.", slug="changes-argument")
-        return Outcome(problem=f"It raised {type(error).__name__}: {_short(error)}{_where(error)}.")
+        return Outcome(problem=f"It raised {type(error).__name__}: {_short(error)}{_where(error)}.", error=type(error).__name__)
     if any(_changed(before, after) for before, after in zip((*case.args, *case.kwargs.values()), (*args, *kwargs.values()), strict=True)):
         problem = "It changed the array it was given. Work on a copy: the caller still needs the original."
         return Outcome(value=outcome.value, problem=problem, slug="changes-argument")
     return outcome
 
 
+def _as_tensor(value):
+    """An array as the tensor that torch users would pass: whole numbers as int64, others as float32, never sharing memory."""
+    if not isinstance(value, np.ndarray):
+        return value
+    import torch  # here: most lessons never need it
+
+    return torch.tensor(value, dtype=torch.int64 if value.dtype.kind in "iu" else torch.float32)
+
+
 def _changed(before, after):
-    return isinstance(before, np.ndarray) and not (before.shape == after.shape and np.array_equal(before, after))
+    if not isinstance(before, np.ndarray):
+        return False
+    if hasattr(after, "detach"):
+        before, after = _as_tensor(before).numpy(), after.detach().cpu().numpy()
+    return not (before.shape == after.shape and np.array_equal(before, after))
 
 
 def _short(error):
@@ -597,7 +753,9 @@ __all__ = [
     "Exercise",
     "HandExercise",
     "Misconception",
+    "ModelExercise",
     "Outcome",
+    "Property",
     "Working",
     "agree",
     "as_array",

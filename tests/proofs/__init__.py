@@ -4,12 +4,14 @@ The misconceptions of an exercise are wrong answers too; they are taken from the
 students make of them (loops, typing slips, other libraries), wrong answers that have no name, and right ones of every kind.
 """
 
+import importlib
+import pkgutil
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 
-from course_lib.checks import EXERCISES, CodeExercise, DesignExercise, check
+from course_lib.checks import EXERCISES, CodeExercise, DesignExercise, ModelExercise, check
 from course_lib.checks.exercise import RANDOM_CASES
 
 SEED = 5
@@ -67,7 +69,9 @@ class Proof:
     def all_wrong(self):
         """The exercise's own misconceptions, then the wrong answers listed here."""
         own = (
-            {} if isinstance(self.exercise, DesignExercise) else {m.slug: Wrong(m.answer, (m.slug,)) for m in self.exercise.misconceptions}
+            {}
+            if isinstance(self.exercise, (DesignExercise, ModelExercise))
+            else {m.slug: Wrong(m.answer, (m.slug,)) for m in self.exercise.misconceptions}
         )
         return own | self.wrong
 
@@ -127,6 +131,5 @@ def named(slug, answer):
 
 def all_proofs():
     """Every proof, in the order of the lessons: exercise's name -> Proof."""
-    from . import lesson_01, lesson_02
-
-    return {proof.name: proof for lesson in (lesson_01, lesson_02) for proof in lesson.PROOFS}
+    modules = sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name.startswith("lesson_"))
+    return {proof.name: proof for name in modules for proof in importlib.import_module(f".{name}", __name__).PROOFS}
