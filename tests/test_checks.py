@@ -1,5 +1,6 @@
 """The checks: every named slip is rejected and named, and bad input gets a plain verdict. What they are tried on stands in proofs/."""
 
+import decimal
 import fractions
 import itertools
 import json
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from course_lib.checks import EXERCISES, check, hint
-from course_lib.checks.exercise import CodeExercise, HandExercise, Sink, agree, call
+from course_lib.checks.exercise import Case, CodeExercise, HandExercise, Misconception, ModelExercise, Property, Sink, agree
 from course_lib.checks.verdict import CheckFailed
 
 CODE = {name: exercise for name, exercise in EXERCISES.items() if isinstance(exercise, CodeExercise)}
@@ -55,13 +56,13 @@ def test_fixed_cases_alone_tell_all_slips_apart(name):
     """Two slips that are both wrong in the core must differ there, because then only the core counts for the name."""
     exercise = CODE[name]
     core = [case.part == "core" for case in exercise.cases]
-    outcomes = {m.slug: [call(m.answer, case, Sink()) for case in exercise.cases] for m in exercise.misconceptions}
-    outcomes["right"] = right = [call(exercise.reference, case, Sink()) for case in exercise.cases]
+    outcomes = {m.slug: [exercise.call(m.answer, case, Sink()) for case in exercise.cases] for m in exercise.misconceptions}
+    outcomes["right"] = right = [exercise.call(exercise.reference, case, Sink()) for case in exercise.cases]
 
     def differ(ones, others):
         return [
             (one.value is None) != (other.value is None)
-            or (one.value is not None and not (one.value.shape == other.value.shape and agree(one.value, other.value, exercise.tolerance)))
+            or (one.value is not None and not agree(one.value, other.value, exercise.tolerance))
             for one, other in zip(ones, others, strict=True)
         ]
 
@@ -341,3 +342,129 @@ def test_names_are_taken_kindly():
 
 def test_a_fraction_is_a_number():
     assert check("4.2B", fractions.Fraction(10, 9)).passed
+
+
+# ------------------------------------------------------------------------------------------------ kinds of answers
+
+
+def exercise(**settings):
+    """A small exercise: the sum and the difference of two arrays."""
+    cases = (Case((np.array([[1.0, 2.0]]), np.array([[3.0, 5.0]]))), Case((np.array([[4.0], [1.0]]), np.array([[2.0], [7.0]]))))
+    usual = {
+        "name": "both",
+        "title": "sum and difference",
+        "points": 2,
+        "hints": ("a", "b", "c"),
+        "reference": lambda a, b: (a + b, a - b),
+        "signature": "both(a, b)",
+        "cases": cases,
+        "random_case": lambda draw: Case((draw.integers(2, 2), draw.integers(2, 2))),
+        "outputs": ("total", "difference"),
+        "misconceptions": (Misconception("swapped-difference", "b minus a.", lambda a, b: (a + b, b - a)),),
+    }
+    return CodeExercise(**(usual | settings))
+
+
+def test_several_values_may_come_in_any_form():
+    assert exercise().judge(lambda a, b: [(a + b).tolist(), np.subtract(a, b)], seed=1).passed
+
+
+def test_of_several_values_the_wrong_one_is_shown_and_named():
+    verdict = exercise().judge(lambda a, b: (a + b, b - a), seed=1)
+    assert verdict.misconception == "swapped-difference"
+    assert "difference of both(a, b)" in str(verdict)
+    assert "At index (0, 0): expected -2, got 2." in str(verdict)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (lambda a, b: a + b, "Expected 2 values, (total, difference), got a single ndarray"),
+        (lambda a, b: (a, b, a), "got 3"),
+        (lambda a, b: (a + b, None), "difference: It is None"),
+        (lambda a, b: (a + b, "x"), "difference: Expected a number"),
+        (lambda a, b: (a + b, (a - b).sum()), "Expected shape"),
+        (lambda a, b: None, "Is there a `return`"),
+    ],
+)
+def test_several_values_of_the_wrong_kind_are_told(answer, words):
+    verdict = exercise().judge(answer, seed=1)
+    assert (verdict.passed, verdict.score) == (False, 0)
+    assert words in str(verdict)
+
+
+def test_a_function_of_tensors_gets_tensors_and_may_not_change_them():
+    torch = pytest.importorskip("torch")
+    adding = exercise(outputs=(), reference=lambda a, b: a + b, tensors=True, misconceptions=())
+    seen = []
+    assert adding.judge(lambda a, b: seen.append(a) or torch.add(a, b), seed=1).passed
+    assert all(type(tensor) is torch.Tensor and tensor.dtype == torch.float32 for tensor in seen)
+    verdict = adding.judge(lambda a, b: a.add_(b), seed=1)
+    assert not verdict.passed
+    assert verdict.misconception == "changes-argument"
+
+
+def test_a_returned_object_is_judged_by_what_it_does():
+    making = exercise(outputs=(), reference=lambda a, b: lambda x: x @ a.T + b.sum(), observe=lambda made, a, b: made(b), misconceptions=())
+    assert making.judge(lambda a, b: lambda x: np.einsum("ij,kj->ik", x, a) + np.sum(b), seed=1).passed
+    assert not making.judge(lambda a, b: lambda x: x @ a.T, seed=1).passed
+    assert "'float' object is not callable" in str(making.judge(lambda a, b: 3.0, seed=1))
+
+
+def test_two_different_exceptions_are_two_different_slips():
+    wrong = Misconception("raises", "It raises.", lambda a, b: {}[0])
+    raising = exercise(misconceptions=(wrong,))
+    assert raising.judge(lambda a, b: {}["other"], seed=1).misconception == "raises"
+    assert raising.judge(lambda a, b: [][0], seed=1).misconception is None
+
+
+EVEN = ModelExercise(
+    name="even",
+    title="an even number that is large",
+    points=4,
+    hints=("a", "b", "c"),
+    expects="an object with a `value`",
+    accepts=lambda answer: hasattr(answer, "value"),
+    properties=(
+        Property("even", 0.5, lambda answer: None if answer.value % 2 == 0 else f"{answer.value} is odd."),
+        Property("large", 0.5, lambda answer: None if answer.value > 9 else f"{answer.value} is small."),
+    ),
+    misconceptions=(Misconception("negative", "Its sign is wrong.", lambda answer: answer.value < 0),),
+)
+
+
+def holding(value):
+    return type("Holder", (), {"value": value})()
+
+
+@pytest.mark.parametrize(
+    ("answer", "score", "slug", "words"),
+    [
+        (holding(12), 1, None, "That is right."),
+        (holding(2), 0.5, None, "large: 2 is small."),
+        (holding(-2), 0.5, "negative", "Its sign is wrong."),
+        (holding(13), 0, None, "even: 13 is odd."),
+        (holding("x"), 0, None, "even: It raised TypeError"),
+        (type(holding(1)), 0, None, "Pass the object itself, not the class"),
+        (3, 0, None, "Expected an object with a `value`, got a int"),
+        (..., 0, None, "not done yet"),
+    ],
+)
+def test_an_object_is_judged_property_by_property(answer, score, slug, words):
+    assert EVEN.accepts(answer) or answer in (3, ...)
+    verdict = EVEN.judge(answer)
+    assert (verdict.score, verdict.misconception) == (score, slug)
+    assert words in str(verdict)
+
+
+@pytest.mark.parametrize("kind", [int, fractions.Fraction, decimal.Decimal])
+def test_objects_that_are_plain_numbers_count_as_numbers(kind):
+    def conv2d(image, kernel):
+        values = np.asarray(by_pure_python(image, kernel))
+        objects = np.empty(values.shape, dtype=object)
+        for index in np.ndindex(values.shape):
+            value = values[index].item()
+            objects[index] = kind(value) if kind is not int or value % 1 == 0 else value
+        return objects
+
+    assert check("conv2d", conv2d, seed=3).passed
