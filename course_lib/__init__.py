@@ -18,6 +18,8 @@ _HOME = {
     "load_mnist": "data",
     "load_photo": "data",
     "conv2d": "convolution",
+    "conv2d_backward": "convolution",
+    "conv_transpose2d": "convolution",
     "max_pool2d": "pooling",
     "avg_pool2d": "pooling",
     "global_avg_pool": "pooling",

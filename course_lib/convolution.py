@@ -11,6 +11,9 @@
 ==========  ====================================================================================================
 
 As everywhere in deep learning the kernel is *not* flipped: this is cross-correlation.
+
+`conv2d_backward` has its gradients, and `conv_transpose2d` the transposed convolution: both rest on adding windows back where
+`conv2d` takes them from (`add_windows`, the adjoint of `sliding_windows`).
 """
 
 import math
@@ -79,6 +82,161 @@ def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1, meth
     images, weight = images.astype(work, copy=False), weight.astype(work, copy=False)
     with np.errstate(invalid="ignore"):  # infinity times zero is NaN here as in torch, without a warning
         y = METHODS[method](pad2d(images, geometry.margins), weight, geometry)
+    if bias is not None:
+        y = y + arrays[2].astype(work, copy=False)[:, None, None]
+    y = y.astype(result, copy=False)
+    return y if x.ndim == 4 else y[0]
+
+
+def conv2d_backward(d_out, x, weight, stride=1, padding=0, dilation=1, groups=1):
+    """Return the gradients of a loss by a convolution's input, kernels and bias, given its gradient by the output.
+
+    Each product `weight[o, c, u, v] * x[n, c, row, column]` of `conv2d` takes part once in each gradient: the kernel's cell gets
+    `d_out[n, o, i, j]` times what it saw, the input's cell gets `d_out[n, o, i, j]` times the weight that met it, and the bias of `o`
+    gets `d_out[n, o, i, j]` itself. So `d_weight` is a convolution of `x` with `d_out`, and `d_x` the transposed convolution of `d_out`.
+
+    Parameters
+    ----------
+    d_out : array_like, (N, C_out, H_out, W_out) or (C_out, H_out, W_out)
+        Gradient of the loss by `conv2d(x, weight, bias, stride, padding, dilation, groups)`, of its shape.
+    x : array_like, (N, C_in, H, W) or (C_in, H, W)
+        Images that were convolved.
+    weight : array_like, (C_out, C_in / groups, kH, kW)
+        Kernels.
+    stride, padding, dilation, groups
+        As in `conv2d`.
+
+    Returns
+    -------
+    d_x : ndarray, of the shape of `x`
+    d_weight : ndarray, of the shape of `weight`
+        Summed over the images.
+    d_bias : ndarray, (C_out,)
+        Summed over images and cells.
+
+    All three have NumPy's promotion of the arguments' types (float32 stays float32); integers throughout give float64.
+
+    Raises
+    ------
+    ValueError
+        As `conv2d`, and when `d_out` has not the shape of the output.
+
+    Notes
+    -----
+    The gradients are those of LeCun, Bottou, Bengio and Haffner, *Gradient-based learning applied to document recognition*
+    (Proceedings of the IEEE, 1998); written as matrices in Dumoulin and Visin (arXiv:1603.07285), section 4.1.
+
+    Examples
+    --------
+    >>> d_x, d_weight, d_bias = conv2d_backward([[[1.0, 10.0]]], [[[1.0, 2.0, 3.0]]], [[[[4.0, 5.0]]]])
+    >>> d_x, d_weight, d_bias
+    (array([[[ 4., 45., 50.]]]), array([[[[21., 32.]]]]), array([11.]))
+    """
+    d_out, x, weight = real_array("d_out", d_out), real_array("x", x), real_array("weight", weight)
+    images = as_batch(x)
+    geometry = conv_geometry(images.shape[1:], weight.shape, stride, padding, dilation, groups)
+    expected = (*x.shape[:-3], len(weight), *geometry.out_size)
+    if d_out.shape != expected:
+        raise ValueError(f"d_out must have the output's shape {expected} (x {x.shape}, weight {weight.shape}), got {d_out.shape}")
+    result = np.result_type(d_out, x, weight)
+    result = result if result.kind == "f" else np.dtype(np.float64)
+    work = np.promote_types(result, np.float32)
+    d_out, images, weight = (array.astype(work, copy=False) for array in (as_batch(d_out), images, weight))
+    padded = pad2d(images, geometry.margins)
+    with np.errstate(invalid="ignore"):  # as in conv2d
+        d_x = _crop(_add_columns(d_out, weight, padded.shape[2:], geometry), geometry.margins)
+        d_rows = d_out.reshape(len(images), geometry.groups, len(weight) // geometry.groups, math.prod(geometry.out_size))
+        columns = _columns(padded, weight.shape[2:], geometry)
+        columns = columns.reshape(len(images), geometry.groups, math.prod(weight.shape[1:]), math.prod(geometry.out_size))
+        d_weight = (d_rows @ columns.swapaxes(2, 3)).sum(axis=0).reshape(weight.shape)
+        d_bias = d_rows.sum(axis=(0, 3)).reshape(len(weight))
+    return d_x.reshape(x.shape).astype(result, copy=False), d_weight.astype(result, copy=False), d_bias.astype(result, copy=False)
+
+
+def conv_transpose2d(x, weight, bias=None, stride=1, padding=0, output_padding=0, dilation=1, groups=1):
+    """Return the transposed convolution, as `torch.nn.functional.conv_transpose2d` does.
+
+    Every cell of `x` lays down a copy of the kernel, weighted by its value, `stride` cells from its neighbor's; copies that overlap
+    add up, and `padding` is cut off all around. It is the *adjoint* of `conv2d` with the same `weight` and options, not its inverse:
+    `sum(conv2d(a, weight) * x) = sum(a * conv_transpose2d(x, weight))` for every `a`. It gives back the shape, not the values
+    ("deconvolution" is a misnomer).
+
+    Parameters
+    ----------
+    x : array_like, (N, C_in, H, W) or (C_in, H, W)
+        Feature maps. `N` may be 0.
+    weight : array_like, (C_in, C_out / groups, kH, kW)
+        Kernels, as the convolution from C_out to C_in channels has them.
+    bias : array_like, (C_out,), optional
+        Added to each output channel.
+    stride, dilation : int or (int, int)
+        Step between the copies, and between a copy's cells, for (rows, columns); at least 1.
+    padding : int or (int, int)
+        Cells cut off on both sides.
+    output_padding : int or (int, int)
+        Rows and columns added at the bottom and the right (before `padding` is cut off). With a stride of `s` there are `s` sizes that
+        `conv2d` takes to the same size: this says which one to give back. Less than the stride or the dilation, whichever is larger.
+    groups : int
+        As in `conv2d`; divides C_in.
+
+    Returns
+    -------
+    ndarray, (N, C_out, H_out, W_out) or (C_out, H_out, W_out)
+        With `H_out = (H - 1) * stride - 2 * padding + dilation * (kH - 1) + 1 + output_padding`, and so for columns. Types as in `conv2d`.
+
+    Raises
+    ------
+    ValueError
+        When shapes do not go together, an option is out of its range, `padding` leaves nothing, the values are not real numbers, or an
+        integer result could leave int64.
+
+    Notes
+    -----
+    Dumoulin and Visin, *A guide to convolution arithmetic for deep learning* (arXiv:1603.07285), section 4.
+
+    Examples
+    --------
+    >>> conv_transpose2d([[[1, 2, 3]]], [[[[1, 1, 1]]]], stride=2)
+    array([[[1, 1, 3, 2, 5, 3, 3]]])
+    """
+    x, weight = real_array("x", x), real_array("weight", weight)
+    maps = as_batch(x)
+    stride, padding, dilation = pair("stride", stride, 1), pair("padding", padding, 0), pair("dilation", dilation, 1)
+    output_padding, groups = pair("output_padding", output_padding, 0), whole_number("groups", groups, 1)
+    in_channels, *size = maps.shape[1:]
+    if weight.ndim != 4 or min(weight.shape) < 1 or len(weight) != in_channels:
+        raise ValueError(
+            f"weight must have shape (C_in, C_out / groups, kH, kW) with no axis empty and C_in={in_channels} as in x {x.shape}, "
+            f"got {weight.shape}"
+        )
+    if in_channels % groups:
+        raise ValueError(f"groups={groups} must divide the channels of x, got C_in={in_channels} (x {x.shape})")
+    if any(extra >= max(step, gap) for extra, step, gap in zip(output_padding, stride, dilation, strict=True)):
+        raise ValueError(f"output_padding must be less than stride {stride} or dilation {dilation}, got {output_padding}")
+    canvas = [
+        (cells - 1) * step + dilated_size(kernel, gap) + extra
+        for cells, step, kernel, gap, extra in zip(size, stride, weight.shape[2:], dilation, output_padding, strict=True)
+    ]
+    if any(cells <= 2 * cut for cells, cut in zip(canvas, padding, strict=True)):
+        raise ValueError(
+            f"padding {padding} cuts off on both sides, and leaves nothing of the {canvas[0]}x{canvas[1]} cells; use a smaller one"
+        )
+    arrays, out_channels = [maps, weight], groups * weight.shape[1]
+    if bias is not None:
+        arrays.append(real_array("bias", bias))
+        if arrays[2].shape != (out_channels,):
+            raise ValueError(
+                f"bias must have shape ({out_channels},), one for each output channel of weight {weight.shape} with groups={groups}, "
+                f"got {arrays[2].shape}"
+            )
+    work, result = _number_types(*arrays)
+    if work.kind == "i":
+        seen = weight.reshape(groups, in_channels // groups, *weight.shape[1:]).swapaxes(1, 2)  # the kernels that make an output channel
+        _check_integers_fit(maps, seen.reshape(out_channels, in_channels // groups, *weight.shape[2:]), *arrays[2:])
+    margins = tuple((cut, cut) for cut in padding)
+    geometry = Geometry(stride, dilation, groups, margins, tuple(size))
+    with np.errstate(invalid="ignore"):  # as in conv2d
+        y = _crop(_add_columns(maps.astype(work, copy=False), weight.astype(work, copy=False), canvas, geometry), margins)
     if bias is not None:
         y = y + arrays[2].astype(work, copy=False)[:, None, None]
     y = y.astype(result, copy=False)
@@ -164,6 +322,17 @@ def sliding_windows(x, kernel_size, stride=(1, 1), dilation=(1, 1)):
     return windows[:, :, :: stride[0], :: stride[1], :: dilation[0], :: dilation[1]]
 
 
+def add_windows(windows, size, stride=(1, 1), dilation=(1, 1)):
+    """Return maps (N, C, *size) with every window added where `sliding_windows` takes it from: the adjoint of `sliding_windows`.
+
+    Windows that overlap add up; cells in no window stay 0. `windows` is (N, C, H_out, W_out, kH, kW).
+    """
+    maps = np.zeros((*windows.shape[:2], *size), windows.dtype)
+    for tap in np.ndindex(*windows.shape[4:]):
+        maps[:, :, *_met_by(tap, windows.shape[2:4], stride, dilation)] += windows[:, :, :, :, *tap]
+    return maps
+
+
 def im2col(x, kernel_size, stride=1, padding=0, dilation=1):
     """Return every window of the padded images as a column, as `torch.nn.functional.unfold` does.
 
@@ -241,13 +410,32 @@ def _columns(x, kernel_size, geometry):
     """Return the windows of padded images as columns, (N, C * kH * kW, H_out * W_out)."""
     images, channels = x.shape[:2]
     columns = np.empty((images, channels, *kernel_size, *geometry.out_size), x.dtype)
-    for u, v in np.ndindex(*kernel_size):  # what cell (u, v) of the kernel meets, in all windows at once
-        rows, cols = (
-            slice(cell * dilation, cell * dilation + (size - 1) * stride + 1, stride)
-            for cell, dilation, stride, size in zip((u, v), geometry.dilation, geometry.stride, geometry.out_size, strict=True)
-        )
-        columns[:, :, u, v] = x[:, :, rows, cols]
+    for tap in np.ndindex(*kernel_size):
+        columns[:, :, *tap] = x[:, :, *_met_by(tap, geometry.out_size, geometry.stride, geometry.dilation)]
     return columns.reshape(images, channels * math.prod(kernel_size), math.prod(geometry.out_size))
+
+
+def _add_columns(y, weight, size, geometry):
+    """Return `y`, (N, C_out, H_out, W_out), times the transpose of the convolution: (N, C_in, *size), the padding still around it."""
+    images, groups, taps = len(y), geometry.groups, math.prod(weight.shape[1:])
+    rows = weight.reshape(groups, len(weight) // groups, taps)
+    columns = rows.swapaxes(1, 2) @ y.reshape(images, groups, len(weight) // groups, math.prod(geometry.out_size))
+    columns = columns.reshape(images, groups * weight.shape[1], *weight.shape[2:], *geometry.out_size)
+    return add_windows(np.moveaxis(columns, (2, 3), (4, 5)), size, geometry.stride, geometry.dilation)
+
+
+def _met_by(tap, out_size, stride, dilation):
+    """Return the rows and columns of the padded map that cell `tap` of the kernel meets, in all windows at once."""
+    return tuple(
+        slice(cell * gap, cell * gap + (size - 1) * step + 1, step)
+        for cell, gap, size, step in zip(tap, dilation, out_size, stride, strict=True)
+    )
+
+
+def _crop(x, margins):
+    """Return a copy of `x` without the cells that `pad2d` would have added."""
+    (top, bottom), (left, right) = margins
+    return x[..., top : x.shape[-2] - bottom, left : x.shape[-1] - right].copy()
 
 
 # --- what is asked of the arguments ---

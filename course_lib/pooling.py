@@ -1,9 +1,15 @@
-"""Pooling: what a window of a feature map comes down to, channel by channel. Forward only; shapes as torch has them."""
+"""Pooling: what a window of a feature map comes down to, channel by channel, and the gradients. Shapes as torch has them.
+
+Each `..._backward(d_out, x, ...)` takes the gradient of a loss by the pooling's output, and what the pooling was given, and returns the
+gradient by `x`: a maximum passes it to the cell that won, a mean shares it out. Where windows overlap, what they send adds up.
+"""
+
+import math
 
 import numpy as np
 
 from course_lib.arithmetic import pair
-from course_lib.convolution import as_batch, pad2d, real_array, sliding_windows
+from course_lib.convolution import add_windows, as_batch, pad2d, real_array, sliding_windows
 
 
 def max_pool2d(x, pool_size=2, stride=None, padding=0):
@@ -37,9 +43,58 @@ def max_pool2d(x, pool_size=2, stride=None, padding=0):
     array([[[5, 7]]])
     """
     x = real_array("x", x)
-    lowest = {"f": -np.inf, "b": False}.get(x.dtype.kind)
-    windows = _windows(x, pool_size, stride, padding, np.iinfo(x.dtype).min if lowest is None else lowest)
-    return _unbatched(windows.max(axis=(-2, -1)), x)
+    windows = _windows(x, pool_size, stride, padding, _lowest(x.dtype))
+    y = windows[..., 0, 0].copy()
+    for tap in np.ndindex(*windows.shape[4:]):  # one cell of all windows at once: many times faster than window by window
+        np.maximum(y, windows[..., *tap], out=y)
+    return _unbatched(y, x)
+
+
+def max_pool2d_backward(d_out, x, pool_size=2, stride=None, padding=0):
+    """Return the gradient by the input of `max_pool2d`: that of each output goes, whole, to the cell that was its maximum.
+
+    Parameters
+    ----------
+    d_out : array_like, (N, C, H_out, W_out) or (C, H_out, W_out)
+        Gradient of the loss by `max_pool2d(x, pool_size, stride, padding)`, of its shape.
+    x : array_like, (N, C, H, W) or (C, H, W)
+        Feature maps that were pooled.
+    pool_size, stride, padding
+        As in `max_pool2d`.
+
+    Returns
+    -------
+    ndarray, of the shape of `x`
+        Floats of the type of `d_out`; integers give float64. Of equal maxima in a window the first, row by row, gets it all, as in
+        torch; of several NaN the last. Padding gets nothing.
+
+    Raises
+    ------
+    ValueError
+        As `max_pool2d`, and when `d_out` has not the shape of the output.
+
+    Examples
+    --------
+    >>> max_pool2d_backward([[[10.0, 20.0]]], [[[1, 5, 7, 0], [3, 5, 7, 6]]])
+    array([[[ 0., 10., 20.,  0.],
+            [ 0.,  0.,  0.,  0.]]])
+    """
+    x = real_array("x", x)
+    windows = _windows(x, pool_size, stride, padding, _lowest(x.dtype))
+    (stride, padding), out_size, (rows, columns) = _steps(pool_size, stride, padding), windows.shape[2:4], windows.shape[4:]
+    d_out = _gradient(d_out, (*x.shape[:-2], *out_size))
+    # Each window's leader, as the number of its cell: at first the first that is no padding, which even minus infinity beats.
+    top, left = (np.maximum(0, cut - step * np.arange(size)) for cut, step, size in zip(padding, stride, out_size, strict=True))
+    leader = np.broadcast_to(top[:, None] * columns + left, windows.shape[:4]).copy()
+    best = np.full(leader.shape, _lowest(x.dtype), x.dtype)
+    for number, tap in enumerate(np.ndindex(rows, columns)):
+        cell = windows[..., *tap]
+        wins = (cell > best) | (cell != cell)  # only NaN differs from itself
+        np.copyto(leader, number, where=wins)
+        np.copyto(best, cell, where=wins)
+    numbers = np.arange(rows * columns).reshape(rows, columns, 1, 1, 1, 1)
+    d_windows = np.where(leader == numbers, d_out.reshape(leader.shape), d_out.dtype.type(0))
+    return _add_windows(np.moveaxis(d_windows, (0, 1), (4, 5)), x, stride, padding)
 
 
 def avg_pool2d(x, pool_size=2, stride=None, padding=0, count_include_pad=True):
@@ -82,6 +137,43 @@ def avg_pool2d(x, pool_size=2, stride=None, padding=0, count_include_pad=True):
     return _unbatched(windows.mean(axis=(-2, -1)) / inside.mean(axis=(-2, -1)), x)
 
 
+def avg_pool2d_backward(d_out, x, pool_size=2, stride=None, padding=0, count_include_pad=True):
+    """Return the gradient by the input of `avg_pool2d`: that of each output is shared out evenly over its window.
+
+    Parameters
+    ----------
+    d_out : array_like, (N, C, H_out, W_out) or (C, H_out, W_out)
+        Gradient of the loss by `avg_pool2d(x, pool_size, stride, padding, count_include_pad)`, of its shape.
+    x : array_like, (N, C, H, W) or (C, H, W)
+        Feature maps that were pooled; only their shape matters.
+    pool_size, stride, padding, count_include_pad
+        As in `avg_pool2d`.
+
+    Returns
+    -------
+    ndarray, of the shape of `x`
+        Floats of the type of `d_out`; integers give float64.
+
+    Raises
+    ------
+    ValueError
+        As `avg_pool2d`, and when `d_out` has not the shape of the output.
+
+    Examples
+    --------
+    >>> avg_pool2d_backward([[[4.0, 8.0]]], [[[1, 5, 7, 0], [3, 5, 7, 6]]])
+    array([[[1., 1., 2., 2.],
+            [1., 1., 2., 2.]]])
+    """
+    x = real_array("x", x)
+    inside = _windows(np.ones((1, *as_batch(x).shape[1:])), pool_size, stride, padding, 0)
+    d_out = _gradient(d_out, (*x.shape[:-2], *inside.shape[2:4]))
+    cells = math.prod(inside.shape[4:]) if count_include_pad else inside.sum(axis=(-2, -1))
+    share = (d_out / cells).astype(d_out.dtype, copy=False).reshape(-1, *inside.shape[1:4])
+    windows = np.broadcast_to(share[..., None, None], (*share.shape, *inside.shape[4:]))
+    return _add_windows(windows, x, *_steps(pool_size, stride, padding))
+
+
 def global_avg_pool(x):
     """Return the mean of each feature map.
 
@@ -102,6 +194,32 @@ def global_avg_pool(x):
     """
     x = _as_floats(real_array("x", x))
     return _unbatched(as_batch(x).mean(axis=(-2, -1)), x)
+
+
+def global_avg_pool_backward(d_out, x):
+    """Return the gradient by the input of `global_avg_pool`: that of each mean is shared out evenly over its map.
+
+    Parameters
+    ----------
+    d_out : array_like, (N, C) or (C,)
+        Gradient of the loss by `global_avg_pool(x)`, of its shape.
+    x : array_like, (N, C, H, W) or (C, H, W)
+        Feature maps that were pooled; only their shape matters.
+
+    Returns
+    -------
+    ndarray, of the shape of `x`
+        Floats of the type of `d_out`; integers give float64.
+
+    Raises
+    ------
+    ValueError
+        As `global_avg_pool`, and when `d_out` has not the shape of the output.
+    """
+    x = real_array("x", x)
+    size = as_batch(x).shape[2:]
+    d_out = _gradient(d_out, x.shape[:-2])
+    return np.broadcast_to(d_out[..., None, None] / d_out.dtype.type(math.prod(size)), x.shape).copy()
 
 
 def adaptive_avg_pool2d(x, output_size):
@@ -142,9 +260,76 @@ def adaptive_avg_pool2d(x, output_size):
     return _unbatched(y, x)
 
 
+def adaptive_avg_pool2d_backward(d_out, x):
+    """Return the gradient by the input of `adaptive_avg_pool2d`: that of each output is shared out evenly over its window.
+
+    Parameters
+    ----------
+    d_out : array_like, (N, C, H_out, W_out) or (C, H_out, W_out)
+        Gradient of the loss by `adaptive_avg_pool2d(x, (H_out, W_out))`.
+    x : array_like, (N, C, H, W) or (C, H, W)
+        Feature maps that were pooled; only their shape matters.
+
+    Returns
+    -------
+    ndarray, of the shape of `x`
+        Floats of the type of `d_out`; integers give float64.
+
+    Raises
+    ------
+    ValueError
+        When `x` has another rank, or `d_out` other leading axes than `x`.
+
+    Examples
+    --------
+    >>> adaptive_avg_pool2d_backward([[[4.0, 6.0]]], [[[1, 2, 3]]])
+    array([[[2., 5., 3.]]])
+    """
+    x = real_array("x", x)
+    maps, out_size = as_batch(x), np.shape(d_out)[-2:]
+    if len(out_size) < 2 or min(out_size) < 1:
+        raise ValueError(f"d_out must have shape (N, C, H_out, W_out) or (C, H_out, W_out), got {np.shape(d_out)}")
+    d_out = as_batch(_gradient(d_out, (*x.shape[:-2], *out_size)))
+    rows, columns = (_bins(cells, bins) for cells, bins in zip(maps.shape[2:], out_size, strict=True))
+    d_x = np.zeros(maps.shape, d_out.dtype)
+    for i, row in enumerate(rows):
+        for j, column in enumerate(columns):
+            cells = (row.stop - row.start) * (column.stop - column.start)
+            d_x[:, :, row, column] += d_out[:, :, i, j, None, None] / d_out.dtype.type(cells)
+    return _unbatched(d_x, x)
+
+
 def _bins(cells, bins):
     """Return the windows of adaptive pooling along one axis; `-(-a // b)` is a / b rounded up."""
     return [slice(i * cells // bins, -(-(i + 1) * cells // bins)) for i in range(bins)]
+
+
+def _steps(pool_size, stride, padding):
+    """Return a pooling's stride and padding, written out as `(rows, columns)`."""
+    return pair("stride", pool_size if stride is None else stride, 1), pair("padding", padding, 0)
+
+
+def _lowest(dtype):
+    """Return the value of padding, which no cell of a map is less than."""
+    if dtype.kind == "f":
+        return -np.inf
+    return False if dtype.kind == "b" else np.iinfo(dtype).min
+
+
+def _gradient(d_out, shape):
+    """Return `d_out` as floats, after comparing its shape with that of the output."""
+    d_out = _as_floats(real_array("d_out", d_out))
+    if d_out.shape != shape:
+        raise ValueError(f"d_out must have the output's shape {shape}, got {d_out.shape}")
+    return d_out
+
+
+def _add_windows(windows, x, stride, padding):
+    """Return the windows' sum on the map that they were taken from, in the shape of `x`."""
+    rows, columns = padding
+    height, width = x.shape[-2:]
+    padded = add_windows(windows, (height + 2 * rows, width + 2 * columns), stride)
+    return padded[..., rows : rows + height, columns : columns + width].reshape(x.shape)
 
 
 def _as_floats(x):
@@ -158,8 +343,7 @@ def _unbatched(y, x):
 def _windows(x, pool_size, stride, padding, value):
     """Check the options of a pooling, and return its windows of `x`, (N, C, H_out, W_out, rows, columns)."""
     maps, pool = as_batch(x), pair("pool_size", pool_size, 1)
-    stride = pool if stride is None else pair("stride", stride, 1)
-    padding = pair("padding", padding, 0)
+    stride, padding = _steps(pool_size, stride, padding)
     if 2 * padding[0] > pool[0] or 2 * padding[1] > pool[1]:
         raise ValueError(f"padding must be at most half the window (a window of padding has no value), got {padding} for pool_size {pool}")
     padded = pad2d(maps, [(cells, cells) for cells in padding], value)

@@ -1,4 +1,4 @@
-"""`conv2d` against torch.nn.functional.conv2d, over what its contract allows; and the errors for what it does not."""
+"""`conv2d`, its gradients and its transpose against torch, over what their contracts allow; and the errors for what they do not."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,16 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from course_lib.convolution import METHODS, conv2d, convolution_matrix, im2col
+from course_lib.convolution import (
+    METHODS,
+    add_windows,
+    conv2d,
+    conv2d_backward,
+    conv_transpose2d,
+    convolution_matrix,
+    im2col,
+    sliding_windows,
+)
 
 DTYPES = (np.float32, np.float64, np.int64, np.int16, np.uint8)
 small = st.integers(1, 3)
@@ -285,7 +294,259 @@ def test_an_empty_batch_gives_an_empty_batch_and_checks_all_the_same():
         conv2d(IMAGE[:0], np.ones((6, 4, 7, 2)))
 
 
+# --- the gradients ---
+
+
+def upstream(y_shape, dtype=np.float64):
+    """A gradient by the output, of all different values."""
+    return np.random.default_rng(7).normal(size=y_shape).astype(dtype)
+
+
+def torch_gradients(d_out, x, weight, **options):
+    """torch's gradients by input, kernels and bias, in double precision."""
+    leaves = [torch.from_numpy(np.array(array, dtype=np.float64)).requires_grad_() for array in (x, weight, np.zeros(len(weight)))]
+    F.conv2d(*leaves, **options).backward(torch.from_numpy(np.array(d_out, dtype=np.float64)))
+    return [leaf.grad.numpy() for leaf in leaves]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@settings(max_examples=60, deadline=None)
+@given(problem=problems(dtypes=(np.float64,)))
+def test_gradients_equal_torch_autograd(dtype, problem):
+    x, weight, _, options = problem
+    x, weight = x.astype(dtype), weight.astype(dtype)
+    d_out = upstream(torch_conv2d(x, weight, **options).shape, dtype)
+    for gradient, expected in zip(conv2d_backward(d_out, x, weight, **options), torch_gradients(d_out, x, weight, **options), strict=True):
+        assert gradient.dtype == dtype
+        assert_equal_up_to_rounding(gradient, expected)
+
+
+@pytest.mark.parametrize(
+    ("x_shape", "weight_shape", "options"),
+    [
+        ((2, 2, 5, 7), (3, 2, 3, 2), {}),
+        ((1, 1, 6, 8), (2, 1, 3, 3), {"stride": (3, 2)}),  # neither divides: the last rows and columns meet no kernel
+        ((2, 2, 4, 3), (2, 2, 3, 3), {"padding": (2, 1), "stride": 2}),
+        ((1, 2, 7, 6), (1, 2, 3, 2), {"dilation": (2, 3)}),
+        ((1, 4, 4, 5), (6, 2, 2, 3), {"groups": 2, "padding": 1}),
+        ((1, 3, 5, 4), (3, 1, 2, 2), {"groups": 3, "stride": (2, 1), "dilation": (1, 2), "padding": "valid"}),
+        ((1, 1, 4, 5), (1, 1, 2, 3), {"padding": "same"}),
+    ],
+)
+def test_gradients_equal_finite_differences(x_shape, weight_shape, options):
+    generator = np.random.default_rng(8)
+    arguments = [generator.normal(size=shape) for shape in (x_shape, weight_shape, weight_shape[0])]
+    d_out = upstream(conv2d(*arguments, **options).shape)
+    for array, gradient in zip(arguments, conv2d_backward(d_out, *arguments[:2], **options), strict=True):
+        expected = np.empty_like(array)
+        for cell in np.ndindex(array.shape):  # linear in each argument: a central difference with a step of 1 is exact but for rounding
+            array[cell] += 1
+            above = conv2d(*arguments, **options)
+            array[cell] -= 2
+            below = conv2d(*arguments, **options)
+            array[cell] += 1
+            expected[cell] = ((above - below) / 2 * d_out).sum()
+        np.testing.assert_allclose(gradient, expected, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same'")  # torch's own, about speed
+@settings(max_examples=30, deadline=None)
+@given(st.tuples(st.integers(1, 5), st.integers(1, 5)), st.tuples(small, small), st.sampled_from(["same", "valid"]))
+def test_gradients_with_named_padding_equal_torch(kernel, dilation, padding):
+    generator, options = np.random.default_rng(9), {"padding": padding, "dilation": dilation}
+    x, weight = generator.normal(size=(2, 1, 13, 14)), generator.normal(size=(2, 1, *kernel))
+    d_out = upstream(torch_conv2d(x, weight, **options).shape)
+    for gradient, expected in zip(conv2d_backward(d_out, x, weight, **options), torch_gradients(d_out, x, weight, **options), strict=True):
+        assert_equal_up_to_rounding(gradient, expected)
+
+
+def test_gradients_of_one_image_are_those_of_a_batch_of_one():
+    generator = np.random.default_rng(10)
+    d_out, x, weight = generator.normal(size=(4, 5, 3)), generator.normal(size=(3, 6, 5)), generator.normal(size=(4, 3, 2, 3))
+    alone, batch = conv2d_backward(d_out, x, weight), conv2d_backward(d_out[None], x[None], weight)
+    np.testing.assert_array_equal(alone[0], batch[0][0])
+    np.testing.assert_array_equal(alone[1], batch[1])
+    np.testing.assert_array_equal(alone[2], batch[2])
+
+
+@pytest.mark.parametrize(
+    ("types", "expected"),
+    [
+        ((np.uint8, np.uint8, np.int8), np.float64),
+        ((np.float32, np.uint8, np.float32), np.float32),
+        ((np.float32, np.float64, np.float32), np.float64),
+        ((np.float16, np.float16, np.float16), np.float16),
+    ],
+)
+def test_gradients_are_floats_of_the_arguments_common_type(types, expected):
+    arguments = [np.full(shape, 100, dtype) for shape, dtype in zip([(1, 2, 2), (1, 3, 3), (1, 1, 2, 2)], types, strict=True)]
+    d_x, d_weight, d_bias = conv2d_backward(*arguments)
+    assert d_x.dtype == d_weight.dtype == d_bias.dtype == expected
+    assert d_x.max() == 40000  # far beyond uint8
+    assert d_weight.tolist() == [[[[40000, 40000], [40000, 40000]]]]
+    assert d_bias.tolist() == [400]
+
+
+def test_gradients_of_an_empty_batch_are_zero():
+    d_x, d_weight, d_bias = conv2d_backward(np.ones((0, 6, 4, 4)), IMAGE[:0], KERNELS)
+    assert d_x.shape == (0, 4, 6, 5)
+    np.testing.assert_array_equal(d_weight, np.zeros(KERNELS.shape))
+    np.testing.assert_array_equal(d_bias, np.zeros(6))
+
+
+def test_gradients_are_new_and_the_arguments_left_as_they_are():
+    generator = np.random.default_rng(11)
+    arrays = [generator.normal(size=shape) for shape in [(2, 1, 4, 10), (2, 1, 4, 10), (1, 1, 1, 2)]]
+    views = [array[..., ::-2] for array in arrays]
+    copies = [view.copy() for view in views]
+    for view in views:
+        view.setflags(write=False)
+    for gradient, expected in zip(conv2d_backward(*views), torch_gradients(*copies), strict=True):
+        assert_equal_up_to_rounding(gradient, expected)
+        gradient += 1
+    for view, copy in zip(views, copies, strict=True):
+        np.testing.assert_array_equal(view, copy)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"d_out": np.ones((2, 6, 4, 5))}, r"d_out must have the output's shape \(2, 6, 4, 4\) \(x .* weight .*\), got \(2, 6, 4, 5\)"),
+        ({"d_out": np.ones((6, 4, 4))}, r"d_out must have the output's shape \(2, 6, 4, 4\) .* got \(6, 4, 4\)"),
+        ({"stride": 2}, r"d_out must have the output's shape \(2, 6, 2, 2\)"),
+        ({"d_out": "a"}, "d_out must hold real numbers"),
+        ({"x": np.ones((6, 5))}, r"x must have shape"),
+        ({"weight": np.ones((6, 3, 3, 2))}, r"weight must have shape \(6, 4, 3, 2\), got \(6, 3, 3, 2\)"),
+        ({"groups": 3}, "groups=3 must divide"),
+        ({"padding": -1}, "padding must be at least 0, got -1"),
+    ],
+)
+def test_gradients_of_impossible_arguments_are_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        conv2d_backward(**{"d_out": np.ones((2, 6, 4, 4)), "x": IMAGE, "weight": KERNELS} | change)
+
+
+# --- the transposed convolution ---
+
+
+@st.composite
+def transposed_problems(draw):
+    """A possible transposed convolution: `(x, weight, bias or None, options)`."""
+    groups, group_channels, group_outputs = draw(small), draw(small), draw(small)
+    kernel, stride, dilation = (draw(st.tuples(small, small)) for _ in range(3))
+    extra = tuple(draw(st.integers(0, max(steps) - 1)) for steps in zip(stride, dilation, strict=True))
+    size = draw(st.tuples(st.integers(1, 6), st.integers(1, 6)))
+    canvas = [(n - 1) * s + d * (k - 1) + 1 + e for n, s, d, k, e in zip(size, stride, dilation, kernel, extra, strict=True)]
+    padding = tuple(draw(st.integers(0, min(3, (cells - 1) // 2))) for cells in canvas)
+    generator, dtype = np.random.default_rng(draw(st.integers(0, 2**32 - 1))), draw(st.sampled_from(DTYPES))
+    x = numbers(generator, (draw(st.integers(0, 2)), groups * group_channels, *size), dtype)
+    weight = numbers(generator, (groups * group_channels, group_outputs, *kernel), dtype)
+    bias = numbers(generator, groups * group_outputs, dtype) if draw(st.booleans()) else None
+    return x, weight, bias, {"stride": stride, "padding": padding, "output_padding": extra, "dilation": dilation, "groups": groups}
+
+
+def rest(x, weight, options):
+    """The output padding that gives a convolution's input its own size back: the rows and columns that its stride left over."""
+    padded = [n + 2 * p for n, p in zip(x.shape[2:], options["padding"], strict=True)]
+    spans = [d * (k - 1) + 1 for d, k in zip(options["dilation"], weight.shape[2:], strict=True)]
+    return tuple((p - span) % s for p, span, s in zip(padded, spans, options["stride"], strict=True))
+
+
+@settings(max_examples=120, deadline=None)
+@given(transposed_problems())
+def test_transposed_convolution_equals_torch(problem):
+    x, weight, bias, options = problem
+    tensors = [None if array is None else torch.from_numpy(array.astype(np.float64)) for array in (x, weight, bias)]
+    y = conv_transpose2d(x, weight, bias, **options)
+    assert y.dtype == (x.dtype if x.dtype.kind == "f" else np.int64)
+    if len(x):
+        assert_equal_up_to_rounding(y, F.conv_transpose2d(*tensors, **options).numpy())
+    else:  # torch refuses some empty batches
+        shape = F.conv_transpose2d(torch.zeros(1, *x.shape[1:], dtype=torch.float64), *tensors[1:], **options).shape
+        assert y.shape == (0, *shape[1:])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@settings(max_examples=60, deadline=None)
+@given(problem=problems(dtypes=(np.float64,)))
+def test_transposed_convolution_is_the_adjoint_of_convolution(dtype, problem):
+    x, weight, _, options = problem
+    x, weight = x.astype(dtype), weight.astype(dtype)
+    forward = conv2d(x, weight, **options)
+    y = upstream(forward.shape, dtype)
+    back = conv_transpose2d(y, weight, **options, output_padding=rest(x, weight, options))
+    assert back.shape == x.shape
+    products = np.abs(x * back).sum(dtype=np.float64) + 1
+    assert abs(np.vdot(forward, y) - np.vdot(x, back)) < 200 * np.finfo(dtype).eps * products + 1e-4 * (dtype == np.float32)
+
+
+def test_transposed_convolution_is_not_the_inverse():
+    x, weight = np.arange(6.0).reshape(1, 2, 3), np.ones((1, 1, 2, 2))
+    back = conv_transpose2d(conv2d(x, weight), weight)
+    assert back.shape == x.shape
+    assert back.tolist() == [[[8, 20, 12], [8, 20, 12]]]
+
+
+def test_transposed_convolution_of_one_image_is_a_batch_of_one():
+    generator = np.random.default_rng(12)
+    x, weight, bias = generator.normal(size=(3, 4, 5)), generator.normal(size=(3, 2, 2, 3)), generator.normal(size=2)
+    np.testing.assert_array_equal(conv_transpose2d(x, weight, bias, stride=2), conv_transpose2d(x[None], weight, bias, stride=2)[0])
+
+
+def test_transposed_convolution_of_large_integers_is_exact_or_refused():
+    assert conv_transpose2d(np.array([[[2**60]]]), np.array([[[[1, 2]]]]), bias=[1]).tolist() == [[[2**60 + 1, 2**61 + 1]]]
+    with pytest.raises(ValueError, match="near int64's limit"):
+        conv_transpose2d(np.array([[[2**60]], [[2**60]]]), np.array([[[[2]]], [[[2]]]]))
+    assert conv_transpose2d(np.array([[[2**60]], [[2**60]]]), np.array([[[[3]]], [[[3]]]]), groups=2).max() == 3 * 2**60
+
+
+def test_transposed_convolution_is_new_and_the_arguments_left_as_they_are():
+    x, weight = np.ones((1, 1, 3, 3)), np.ones((1, 1, 1, 1))
+    x.setflags(write=False)
+    y = conv_transpose2d(x, weight)
+    y += 1
+    assert (x == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"x": np.ones((6, 5))}, r"x must have shape .* got \(6, 5\); one gray image becomes image\[None\]"),
+        ({"weight": np.ones((3, 4, 3, 2))}, r"weight must have shape .* C_in=4 as in x \(2, 4, 6, 5\), got \(3, 4, 3, 2\)"),
+        ({"weight": np.ones((4, 6, 3))}, r"weight must have shape .* got \(4, 6, 3\)"),
+        ({"weight": np.ones((4, 0, 3, 3))}, r"no axis empty .* got \(4, 0, 3, 3\)"),
+        ({"groups": 3}, r"groups=3 must divide the channels of x, got C_in=4 \(x \(2, 4, 6, 5\)\)"),
+        ({"groups": 2, "bias": np.ones(3)}, r"bias must have shape \(6,\), .* \(4, 3, 3, 2\) with groups=2, got \(3,\)"),
+        ({"output_padding": 1}, r"output_padding must be less than stride \(1, 1\) or dilation \(1, 1\), got \(1, 1\)"),
+        ({"output_padding": (0, 2), "stride": (3, 2)}, r"output_padding must be less than .* got \(0, 2\)"),
+        ({"output_padding": -1}, "output_padding must be at least 0, got -1"),
+        ({"padding": (4, 1)}, r"padding \(4, 1\) cuts off on both sides, and leaves nothing of the 8x6 cells"),
+        ({"padding": (0, 3)}, r"padding \(0, 3\) .* leaves nothing of the 8x6 cells"),
+        ({"padding": "same"}, "padding must be a whole number, got 'same'"),
+        ({"stride": 0}, "stride must be at least 1, got 0"),
+        ({"dilation": 0}, "dilation must be at least 1, got 0"),
+    ],
+)
+def test_impossible_transposed_convolutions_are_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        conv_transpose2d(**{"x": IMAGE, "weight": np.ones((4, 3, 3, 2))} | change)
+
+
 # --- the parts that lessons use ---
+
+
+@settings(max_examples=40, deadline=None)
+@given(problems(dtypes=(np.float64,)))
+def test_adding_windows_is_the_adjoint_of_taking_them(problem):
+    x, weight, _, options = problem
+    steps = options["stride"], options["dilation"]
+    if any(d * (k - 1) >= n for d, k, n in zip(options["dilation"], weight.shape[2:], x.shape[2:], strict=True)):
+        return  # fits only with padding
+    taken = sliding_windows(x, weight.shape[2:], *steps)
+    windows = upstream(taken.shape)
+    added = add_windows(windows, x.shape[2:], *steps)
+    assert added.shape == x.shape
+    np.testing.assert_allclose(np.vdot(taken, windows), np.vdot(x, added), rtol=1e-9, atol=1e-9)
 
 
 @settings(max_examples=40, deadline=None)
@@ -301,6 +562,20 @@ def test_convolution_matrix_convolves_and_its_transpose_is_torchs(problem):
         leaf = torch.tensor(image, requires_grad=True)
         (F.conv2d(leaf, torch.from_numpy(weight), **options) * torch.from_numpy(maps)).sum().backward()
         np.testing.assert_allclose(matrix.T @ maps.ravel(), leaf.grad.ravel(), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@settings(max_examples=30, deadline=None)
+@given(problem=problems(dtypes=(np.float64,)))
+def test_the_transpose_of_the_matrix_is_the_transposed_convolution(dtype, problem):
+    x, weight, _, options = problem
+    x, weight = x.astype(dtype), weight.astype(dtype)
+    matrix = convolution_matrix(weight, x.shape[1:], **options)
+    maps = np.random.default_rng(0).normal(size=torch_conv2d(x, weight, **options).shape).astype(dtype)
+    y = conv_transpose2d(maps, weight, **options, output_padding=rest(x, weight, options))
+    expected = (matrix.T @ maps.reshape(len(maps), matrix.shape[0]).T).T.reshape(x.shape)
+    assert y.dtype == expected.dtype == dtype
+    assert_equal_up_to_rounding(y, expected)
 
 
 def test_convolution_matrix_of_same_padding():
