@@ -259,7 +259,7 @@ class Exercise:
     def verdict(self, passed, message, **more):
         more.setdefault("score", 1.0 if passed else 0.0)
         if not passed and "advice" not in more:
-            more["advice"] = f'For a hint: hint("{self.name}")'
+            more["advice"] = f'For a hint: `hint("{self.name}")`'
         return Verdict(name=self.name, title=self.title, points=self.points, passed=passed, message=message, **more)
 
 
@@ -655,7 +655,11 @@ class CodeExercise(Exercise):
         for name, value in self._arguments(case):
             text = name if np.ndim(value) else f"{name}={value}" if name in case.kwargs else format_value(value)
             shown.append(text)
-        arrays = [f"{name} {'x'.join(map(str, np.shape(value)))}" for name, value in self._arguments(case) if np.ndim(value)]
+        arrays = [
+            f"{name} {'x'.join(map(str, np.shape(value)))}" if np.ndim(value) > 1 else f"{name} of length {len(value)}"
+            for name, value in self._arguments(case)
+            if np.ndim(value)
+        ]
         types = {np.asarray(value).dtype.name for value in case.args if isinstance(value, np.ndarray)} - {"float64"}
         extra = [*arrays, *sorted(types), *([case.layout] if case.layout != "plain" else [])]
         function = self.signature[: self.signature.index("(")]
@@ -728,7 +732,7 @@ def _where(error):
         return ""
     frame = frames[-1]
     line = (frame.line or linecache.getline(frame.filename, frame.lineno)).strip()
-    return f", in your line {frame.lineno}: {line}" if line else ""
+    return f", in your line {frame.lineno}: `{line}`" if line else ""
 
 
 def _other_shape(got, expected):

@@ -2,6 +2,7 @@
 
 import html
 import os
+import re
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -127,15 +128,15 @@ class Verdict:
         return {"text/plain": plain, "text/html": self._repr_html_()}
 
     def _repr_html_(self):
-        parts = [f"<p>{_escape(self.message)}</p>"] if self.message else []
+        parts = [f"<p>{_prose(self.message)}</p>"] if self.message else []
         if self.misconception:
             name = self.misconception.replace("-", " ")
-            parts.append(f"<p style='{_NAMED}'><strong>Known slip: {_escape(name)}.</strong> {_escape(self.sentence)}</p>")
+            parts.append(f"<p style='{_NAMED}'><strong>Known slip: {_escape(name)}.</strong> {_prose(self.sentence)}</p>")
         if self.failure:
             parts.append(failure_html(self.failure))
-        parts += [f"<p>{_escape(note)}</p>" for note in self.notes]
+        parts += [f"<p>{_prose(note)}</p>" for note in self.notes]
         if self.advice:
-            parts.append(f"<p>{_escape(self.advice)}</p>")
+            parts.append(f"<p>{_prose(self.advice)}</p>")
         return card_html(self.heading, "".join(parts), good=self.passed)
 
 
@@ -158,7 +159,7 @@ class Hint:
     __repr__ = __str__
 
     def _repr_html_(self):
-        paragraphs = "".join(f"<p>{_escape(part)}</p>" for part in self.text.split("\n\n"))
+        paragraphs = "".join(f"<p>{_prose(part)}</p>" for part in self.text.split("\n\n"))
         return card_html(self.heading, paragraphs, good=None)
 
 
@@ -285,6 +286,11 @@ _EDGE = {True: "#2c7a3f", False: "#b35900", None: "#2f5f9e"}
 
 def _escape(text):
     return html.escape(str(text), quote=True)
+
+
+def _prose(text):
+    """A sentence for a card: what stands between backticks in code type."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", _escape(text))
 
 
 def card_html(heading, body, good):
