@@ -8,6 +8,7 @@ import importlib
 _HOME = {
     "check": "checks",
     "hint": "checks",
+    "quiz": "quizzes",
     "Verdict": "checks",
     "output_size": "arithmetic",
     "same_padding": "arithmetic",
