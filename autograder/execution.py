@@ -7,6 +7,7 @@ import contextlib
 import copy
 import math
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -20,7 +21,14 @@ from traitlets import Integer
 
 GRACE = 10  # seconds after a cell's limit until the kernel is killed from outside
 MOST_RESTARTS = 3
+MAY_TAKE = re.compile(r"may-take-(\d{1,3})-s")  # a cell's tag in the release, where training takes longer than other cells may
 REASONS = {"CellTimeoutError", "KernelDied", "NotRun", "NoVerdict"}  # error names that this module gives, each with a plain reason
+
+
+def allowance(cell):
+    """Seconds that a lesson allows one of its cells beyond what all cells may take; 0 for most."""
+    found = [MAY_TAKE.fullmatch(tag) for tag in cell.metadata.get("tags", ())]
+    return max((int(match[1]) for match in found if match), default=0)
 
 
 def error(name, reason):
@@ -33,7 +41,8 @@ class BoundedExecute(Execute):
 
     A cell that takes too long is interrupted and the rest runs on in the same kernel. Where the kernel does not heed the
     interrupt, or dies, a fresh kernel runs the cells before it again, leaving out the culprit, and goes on after it.
-    All cells together are bounded by `notebook_seconds`, a cell's output by `output_bytes`.
+    All cells together are bounded by `notebook_seconds`, a cell's output by `output_bytes`. A cell that the lesson gives the tag
+    ``may-take-120-s`` may run that long, and all cells together longer by as much.
     """
 
     notebook_seconds = Integer(300, help="seconds that all cells of a notebook may take together").tag(config=True)
@@ -44,16 +53,17 @@ class BoundedExecute(Execute):
         self.shutdown_kernel = "immediate"  # a polite request would wait for a kernel that hangs
 
     def preprocess(self, nb, resources, km=None):
-        self._deadline = time.monotonic() + self.notebook_seconds
+        self._seconds = self.notebook_seconds + sum(allowance(cell) for cell in nb.cells)
+        self._deadline = time.monotonic() + self._seconds
         self._ran = []  # indices of cells to run again in a fresh kernel
         self._restarts = 0
-        self.timeout_func = lambda cell: self._limit()
+        self.timeout_func = self._limit
         return super().preprocess(nb, resources, km)
 
-    def _limit(self):
-        """Seconds that the next cell may take."""
+    def _limit(self, cell):
+        """Seconds that a cell may take."""
         left = math.ceil(self._deadline - time.monotonic())
-        return max(1, min(self.timeout or left, left))
+        return max(1, min(max(self.timeout or left, allowance(cell)), left))
 
     def preprocess_cell(self, cell, resources, index):
         if cell.cell_type != "code" or not cell.source.strip():
@@ -62,14 +72,14 @@ class BoundedExecute(Execute):
         if self._restarts > MOST_RESTARTS:
             cell.outputs = [error("NotRun", f"Not run: the kernel had already stopped {self._restarts} times in this notebook.")]
         elif time.monotonic() >= self._deadline:
-            cell.outputs = [error("NotRun", f"Not run: the cells before it took all of the notebook's {self.notebook_seconds} seconds.")]
+            cell.outputs = [error("NotRun", f"Not run: the cells before it took all of the notebook's {self._seconds} seconds.")]
         elif self._run(cell, index) and not utils.is_grade(cell):
             self._ran.append(index)
         return cell, resources
 
     def _run(self, cell, index):
         """Run one cell. Returns whether it came to an end by itself."""
-        limit, self._timed_out, self._kept = self._limit(), False, 0
+        limit, self._timed_out, self._kept = self._limit(cell), False, 0
         stopped = f"Stopped after {limit} seconds. Does a loop never end?"
         self.error_on_timeout = {"ename": "CellTimeoutError", "evalue": stopped, "traceback": [stopped]}
         watchdog = threading.Timer(limit + GRACE, self._kill)  # nbclient does not see to its own limits while output floods in

@@ -19,7 +19,7 @@ from traitlets.config import Config
 from autograder import grading, intake, release
 from autograder.cli import main
 from autograder.course import Course, CourseError
-from autograder.execution import verdict_only
+from autograder.execution import BoundedExecute, verdict_only
 
 REAL = Course(REPOSITORY).lessons()
 LIMITS = Config({"Execute": {"timeout": 3, "iopub_timeout": 2}, "BoundedExecute": {"notebook_seconds": 12}})
@@ -500,3 +500,23 @@ def test_an_untouched_release_scores_nothing_and_each_exercise_says_not_done(rea
     for cell in read(real.notebook("autograded", lesson, "untouched")).cells:
         if cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get("grade"):
             assert "not done yet" in str(cell.outputs).lower(), cell.id
+
+
+def sleeping(tags):
+    cell = nbformat.v4.new_code_cell("import time\ntime.sleep(3)\nprint('awake')", metadata={"tags": tags})
+    return nbformat.v4.new_notebook(cells=[cell], metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}})
+
+
+@pytest.mark.parametrize(("tags", "awake"), [([], False), (["may-take-20-s"], True), (["may-take-long"], False)])
+def test_a_lesson_may_give_a_cell_more_time(tags, awake):
+    notebook, _ = BoundedExecute(timeout=1, notebook_seconds=2).preprocess(sleeping(tags), {})
+    assert ("awake" in str(notebook.cells[0].outputs)) == awake
+
+
+def test_a_hand_in_cannot_give_itself_more_time(course):
+    notebook = solved(course)
+    cell_of(notebook, "ex-1").metadata["tags"] = ["may-take-999-s"]
+    hand_in(course.root / "later", "patient", notebook)
+    assert [outcome.state for outcome in intake.collect(course, course.root / "later")] == ["collected"]
+    rebuilt = read(course.notebook("submitted", "01_numbers", "patient"))
+    assert all("tags" not in cell.metadata for cell in rebuilt.cells)
