@@ -412,8 +412,8 @@ OUTPUT_SIZES = HandExercise(
     ),
     hints=(
         "Where does the last window start, and how many starts are there if the first is 0?",
-        "A window of k pixels that ends at the last pixel, H - 1, starts at H - k.",
-        "The starts are 0, 1, ..., H - k. That is H - k + 1 of them: for 7 and 3 it is 7 - 3 + 1.",
+        "A window of k pixels that ends at the last pixel, n - 1, starts at n - k.",
+        "The starts are 0, 1, ..., n - k. That is n - k + 1 of them: for 7 and 3 it is 7 - 3 + 1.",
     ),
 )
 
@@ -539,7 +539,7 @@ LAYER_SHAPE = HandExercise(
             "channels-last", "Right numbers, but here the channels come first: (channels, height, width).", (_OUT, _OUT, _FILTERS)
         ),
         Misconception("size-kept", "Without padding the maps are smaller than the image.", (_FILTERS, _SIDE, _SIDE)),
-        Misconception("off-by-one", "One too small: H - k + 1.", (_FILTERS, _SIDE - _KERNEL, _SIDE - _KERNEL)),
+        Misconception("off-by-one", "One too small: n - k + 1.", (_FILTERS, _SIDE - _KERNEL, _SIDE - _KERNEL)),
         Misconception("one-map", "There are 16 filters, and each makes a map of its own.", (1, _OUT, _OUT)),
         Misconception("maps-forgotten", "That is one map. There are 16 of them, and their number is part of the shape.", (_OUT, _OUT)),
         Misconception(
@@ -615,7 +615,7 @@ AS_A_MATRIX = HandExercise(
         ),
         Misconception(
             "off-by-one",
-            "One output is missing: H - k + 1.",
+            "One output is missing: n - k + 1.",
             (_MATRIX_ROWS - 1, _INPUTS, (_MATRIX_ROWS - 1) * _TAPS, _TAPS),
         ),
         Misconception(
@@ -664,12 +664,12 @@ GENERAL_SIZES = HandExercise(
         ),
         Misconception(
             "divided-too-early",
-            "The stride divided the input's size only. Take the kernel away first: (H + 2p - k) / s.",
+            "The stride divided the input's size only. Take the kernel away first: (n + 2p - k) / s.",
             _sizes(lambda n, k, p, s: (n + 2 * p) // s - k + 1, SIZES_6_1),
         ),
     ),
     hints=(
-        "Padded, the input is H + 2p pixels long. Take the kernel away, divide by the stride, round down, add 1.",
+        "Padded, the input is n + 2p pixels long. Take the kernel away, divide by the stride, round down, add 1.",
         "Fourth row: 28 + 2 - 3 = 27. Half of it is 13.5; rounded down 13; and 1 more.",
         "The last two rows: (32 - 5) / 2 = 13.5 and (224 + 6 - 7) / 2 = 111.5. Round down, add 1.",
     ),
@@ -747,7 +747,7 @@ DESIGN = DesignExercise(
         ),
         Misconception(
             "off-by-one",
-            "It would do if the size were (H + 2p - k) / s. Do not forget the + 1.",
+            "It would do if the size were (n + 2p - k) / s. Do not forget the + 1.",
             _would_fit(lambda k, p, s: (_FROM + 2 * p - k) // s),
         ),
         Misconception(

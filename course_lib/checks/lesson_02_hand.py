@@ -134,8 +134,8 @@ PUBLISHED_FIGURE = HandExercise(
     ),
     hints=(
         "All three rows of the image are equal, so look at one row. Pad 10 10 50 by one on each side in all four ways.",
-        "A value is right neighbour minus left neighbour, three times over (once for each row of the kernel).",
-        "For the left and the right column of the output to be 0, a pixel's two neighbours must be equal there.",
+        "A value is right neighbor minus left neighbor, three times over (once for each row of the kernel).",
+        "For the left and the right column of the output to be 0, a pixel's two neighbors must be equal there.",
     ),
 )
 
