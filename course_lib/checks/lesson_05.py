@@ -92,7 +92,7 @@ RECEPTIVE_FIELD = CodeExercise(
         Misconception(
             "kernels-added",
             "Each layer added its whole kernel. Windows overlap: a kernel of 3 reaches only 2 steps further than a single value.",
-            lambda layers: _field(layers, start=0, wide=lambda k: k),
+            lambda layers: sum(k for k, _ in layers),
         ),
         Misconception(
             "one-too-many",
@@ -443,6 +443,7 @@ EQUIVARIANCE_ERROR = CodeExercise(
         _equivariance_case(_fixed, 1, 4, 3, 2, 0, layout="fortran"),
         _equivariance_case(_fixed, 3, 3, 5, 0, 0),
         _equivariance_case(_fixed, 2, 4, 6, 1, 3, noise=False),
+        Case((np.array([[[1.0, 2, 3]], [[4, 5, 6]]]), np.array([[[40.0, 1, 2]], [[50, 4, 8]]]), 0, 1)),
         _equivariance_case(_fixed, 2, 5, 3, 3, 1),
         Case((np.array([[[3, 250, 7]]], np.uint8), np.array([[[9, 8, 200]]], np.uint8), 0, 1), part="integers"),
         Case((np.array([[[5, 6], [7, 100]]], np.int8), np.array([[[0, 0], [0, -100]]], np.int8), 1, 1), part="integers"),

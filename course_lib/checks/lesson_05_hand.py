@@ -227,13 +227,8 @@ PUBLISHED_POOLING = HandExercise(
         ),
         Misconception(
             "page-is-right",
-            "With a window of 3, less room is left to move than with one of 2. Count the windows that fit whole.",
+            "In 6 rows, windows of 3 can start in row 0 and row 2. One that starts in row 4 would reach over the edge: it does not count.",
             [[n // 2] * 2 for n in PUBLISHED_SIZES],
-        ),
-        Misconception(
-            "rounded-up",
-            "A window that would reach over the edge does not count: round down.",
-            [[n // 2, math.ceil((n - 3) / 2) + 1] for n in PUBLISHED_SIZES],
         ),
         Misconception(
             "plus-one-forgotten", "The window at position 0 counts too: add 1.", [[n // 2, (n - 3) // 2] for n in PUBLISHED_SIZES]
@@ -247,56 +242,7 @@ PUBLISHED_POOLING = HandExercise(
     ),
 )
 
-# ------------------------------------------------------------------------------------------------ L5.6, the pair that breaks it
-
-
-def _stays_whole(position):
-    return bool((position % 1 == 0).all())
-
-
-def _judge_position(position):
-    if not _stays_whole(position):
-        return "Pixels have whole numbers."
-    if (position < 0).any() or (position > 26).any():
-        return "Row and column lie between 0 and 26, so that the pixel below and to the right is still in the image."
-    before, after = position // 2, (position + 1) // 2
-    if (before == after).all():
-        return f"Both pixels fall in cell ({before[0]:.0f}, {before[1]:.0f}) of the pooled map."
-    return None
-
-
-BROKEN_PAIR = DesignExercise(
-    name="L5.6",
-    title="the pair that breaks it",
-    points=1,
-    judge_value=_judge_position,
-    shape=(2,),
-    misconceptions=(
-        Misconception(
-            "published-pair",
-            "That is the page's own pair, (10, 20) and (11, 21). Where do the windows of a 2x2 pooling begin?",
-            lambda position: bool((position == [10, 20]).all()),
-        ),
-        Misconception(
-            "outside",
-            "That pixel, or the one below and to the right of it, is outside the 28x28 image.",
-            lambda position: bool((position < 0).any() or (position > 26).any()),
-        ),
-        Misconception(
-            "both-even",
-            "Windows begin in even rows and columns. A pixel at an even row and an even column is the first of its window, and its "
-            "diagonal neighbor the last of the same one.",
-            lambda position: bool((position % 2 == 0).all()),
-        ),
-    ),
-    hints=(
-        "The windows of a 2x2 pooling with stride 2 begin in rows 0, 2, 4, ... Which two rows share a window?",
-        "Rows 10 and 11 share one. Rows 11 and 12 do not.",
-        "Any position with an odd row or an odd column will do.",
-    ),
-)
-
-# ------------------------------------------------------------------------------------------------ L5.7, the smallest shift
+# ------------------------------------------------------------------------------------------------ L5.6, the smallest shift
 
 SHIFTED_STACKS = {
     "3x3 convolution, stride 1, then ReLU": ((3, 1),),
@@ -311,7 +257,7 @@ def _stacks(value):
 
 
 SMALLEST_SHIFT = HandExercise(
-    name="L5.7",
+    name="L5.6",
     title="the smallest shift",
     points=2,
     expected=_stacks(lambda layers: math.prod(stride for _, stride in layers)),
@@ -340,6 +286,55 @@ SMALLEST_SHIFT = HandExercise(
         "When the image moves by exactly one step of the outputs, the maps move by one place. How long is that step, in pixels?",
         "After a stride of 2, one step is 2 pixels. After another stride of 2?",
         "Multiply the strides.",
+    ),
+)
+
+# ------------------------------------------------------------------------------------------------ L5.7, the pair that breaks it
+
+
+def _stays_whole(position):
+    return bool((position % 1 == 0).all())
+
+
+def _judge_position(position):
+    if not _stays_whole(position):
+        return "Pixels have whole numbers."
+    if (position < 0).any() or (position > 26).any():
+        return "Row and column lie between 0 and 26, so that the pixel below and to the right is still in the image."
+    before, after = position // 2, (position + 1) // 2
+    if (before == after).all():
+        return f"Both pixels fall in cell ({before[0]:.0f}, {before[1]:.0f}) of the pooled map."
+    return None
+
+
+BROKEN_PAIR = DesignExercise(
+    name="L5.7",
+    title="the pair that breaks it",
+    points=1,
+    judge_value=_judge_position,
+    shape=(2,),
+    misconceptions=(
+        Misconception(
+            "published-pair",
+            "That is the page's own pair, (10, 20) and (11, 21). Where do the windows of a 2x2 pooling begin?",
+            lambda position: bool((position == [10, 20]).all()),
+        ),
+        Misconception(
+            "outside",
+            "That pixel, or the one below and to the right of it, is outside the 28x28 image.",
+            lambda position: bool((position < 0).any() or (position > 26).any()),
+        ),
+        Misconception(
+            "both-even",
+            "Windows begin in even rows and columns. A pixel at an even row and an even column is the first of its window, and its "
+            "diagonal neighbor the last of the same one.",
+            lambda position: bool((position % 2 == 0).all()),
+        ),
+    ),
+    hints=(
+        "The windows of a 2x2 pooling with stride 2 begin in rows 0, 2, 4, ... Which two rows share a window?",
+        "Rows 10 and 11 share one. Rows 11 and 12 do not.",
+        "Any position with an odd row or an odd column will do.",
     ),
 )
 
@@ -539,8 +534,8 @@ EXERCISES = (
     SMALL_KERNELS,
     TEN_LAYERS,
     PUBLISHED_POOLING,
-    BROKEN_PAIR,
     SMALLEST_SHIFT,
+    BROKEN_PAIR,
     CONV_COUNTS,
     DENSE_COUNTS,
     BOTTLENECK,
