@@ -1,9 +1,10 @@
 """Training a torch network on arrays that lie in memory, and what it then gets right and wrong.
 
-The recipe is Adam (Kingma and Ba, arXiv:1412.6980) with the one-cycle learning rate of Smith and Topin (arXiv:1708.07120): up from small to
-`learning_rate`, then down to almost nothing. It brings LeNet-5 to 99 % of MNIST's test images in three epochs.
+The recipe is gradient descent with Nesterov momentum and the one-cycle learning rate of Smith and Topin (arXiv:1708.07120): up from small
+to `learning_rate`, then down to almost nothing. Weights decay a little, and batches are moved by a pixel. In three epochs that brings
+LeNet-5 above 99 % of MNIST's test images, whichever the seed.
 
-Images are arrays or tensors, (N, H, W) or (N, C, H, W). Bytes become numbers from 0 to 1; floats are taken as they are.
+Images are arrays or tensors, (N, H, W) or (N, C, H, W). Bytes are standardized; floats are taken as they are. See `as_input`.
 """
 
 import html
@@ -19,12 +20,36 @@ import torch.nn.functional as F
 
 from course_lib.arithmetic import whole_number
 
+MEAN, SPREAD = 33.3184, 78.5675
+"""Mean and standard deviation of the pixels of MNIST's training images, as bytes: those that bytes are standardized with."""
+
+WEIGHT_DECAY = 5e-4
+
 
 def best_device():
     """Return the fastest `torch.device` here: a CUDA GPU, else Apple's (MPS), else the CPU."""
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def as_input(images):
+    """Return images as what a network of this course takes: a float tensor (N, C, H, W).
+
+    Bytes are standardized: less the mean of MNIST's pixels and divided by their standard deviation, so that numbers lie around 0 and are
+    about 1 large. Training is steadier on such numbers (LeCun, Bottou, Orr and Müller, *Efficient BackProp*, 1998, section 4.3).
+
+    Parameters
+    ----------
+    images : array_like or tensor, (N, H, W) or (N, C, H, W)
+        Bytes or floats. (N, H, W) becomes (N, 1, H, W). Floats are taken as they are, and so are two axes, (N, numbers).
+
+    Raises
+    ------
+    ValueError
+        When they have another shape, or are neither bytes nor floats.
+    """
+    return _numbers(_images_tensor("images", images)).float()
 
 
 @dataclass(frozen=True)
@@ -53,7 +78,7 @@ class History:
         return len(self.train_accuracy)
 
 
-def train(model, images, labels, epochs=3, *, batch_size=128, learning_rate=0.005, seed=0, test=None, device=None, progress=True):
+def train(model, images, labels, epochs=3, *, batch_size=128, learning_rate=0.1, jitter=1, seed=0, test=None, device=None, progress=True):
     """Train a network to name images, and return how it went.
 
     The network is moved to the device and changed in place. The same seed, starting weights and machine give the same network: call
@@ -73,8 +98,11 @@ def train(model, images, labels, epochs=3, *, batch_size=128, learning_rate=0.00
         The most images in a step. An epoch is cut into steps of equal size, give or take one image.
     learning_rate : float
         The highest of the cycle.
+    jitter : int
+        Each batch is moved by up to so many pixels, at random, up or down and left or right. The smallest value of all moves in: black.
+        Images without rows and columns, (N, numbers), stay as they are.
     seed : int
-        Of the order of the images, and of dropout.
+        Of the order of the images, of how they are moved, and of dropout.
     test : (images, labels), optional
         Tried after each epoch, never learned from.
     device : torch.device or str, optional
@@ -94,16 +122,23 @@ def train(model, images, labels, epochs=3, *, batch_size=128, learning_rate=0.00
     images, labels = _pair_of_tensors("images", images, "labels", labels)
     if test is not None:
         test = _pair_of_tensors("test[0]", test[0], "test[1]", test[1])
-    epochs, batch_size = whole_number("epochs", epochs, 1), whole_number("batch_size", batch_size, 1)
+    epochs, batch_size, jitter = (
+        whole_number("epochs", epochs, 1),
+        whole_number("batch_size", batch_size, 1),
+        whole_number("jitter", jitter, 0),
+    )
     if not learning_rate > 0:
         raise ValueError(f"learning_rate must be more than 0, got {learning_rate!r}")
     device = torch.device(device or best_device())
     if images.is_floating_point():
         images = images.to(_home(model).dtype)  # before they move: Apple's GPUs know no doubles
+    if images.ndim == 4:
+        height, width = images.shape[2:]
+        images = F.pad(images, (jitter,) * 4, value=images.min().item())
     images, labels = images.to(device), labels.to(device)
     model.to(device).train()
     steps = -(-len(images) // batch_size)
-    optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
+    optimizer = torch.optim.SGD(model.parameters(), learning_rate, momentum=0.9, nesterov=True, weight_decay=WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=epochs * steps)
     losses = torch.zeros(epochs, steps, device=device)  # read once an epoch: asking a GPU for each would make it wait
     train_accuracy, test_accuracy, seconds = [], [], 0.0
@@ -113,7 +148,11 @@ def train(model, images, labels, epochs=3, *, batch_size=128, learning_rate=0.00
         for epoch in range(epochs):
             start, right = time.perf_counter(), torch.zeros((), dtype=torch.int64, device=device)
             for step, chosen in enumerate(torch.randperm(len(images)).to(device).tensor_split(steps)):
-                scores = model(_as_input(images[chosen], model))
+                batch = images[chosen]
+                if batch.ndim == 4:
+                    top, left = torch.randint(2 * jitter + 1, (2,)).tolist()
+                    batch = batch[:, :, top : top + height, left : left + width]
+                scores = model(_numbers(batch).to(_home(model)))
                 loss = F.cross_entropy(scores, labels[chosen])
                 optimizer.zero_grad()
                 loss.backward()
@@ -159,12 +198,12 @@ def predict(model, images, batch_size=1000):
         When the images have no shape that `train` takes.
     """
     images, modes = _images_tensor("images", images), {module: module.training for module in model.modules()}
-    device = _home(model).device
+    home = _home(model)
     try:
         with torch.inference_mode():
             model.eval()
             batches = images.split(whole_number("batch_size", batch_size, 1))
-            scores = torch.cat([model(_as_input(batch, model).to(device)).cpu() for batch in batches])
+            scores = torch.cat([model(_numbers(batch).to(home)).cpu() for batch in batches])
     finally:
         for module, training in modes.items():
             module.training = training
@@ -313,9 +352,8 @@ def _home(model):
     return next(model.parameters(), torch.empty(0))
 
 
-def _as_input(batch, model):
-    numbers = batch.to(_home(model).dtype)
-    return numbers / 255 if batch.dtype == torch.uint8 else numbers
+def _numbers(images):
+    return (images.float() - MEAN) / SPREAD if images.dtype == torch.uint8 else images
 
 
 # ---------------------------------------------------------------------------------------------------- progress

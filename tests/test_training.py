@@ -12,7 +12,18 @@ from torch import nn
 import course_lib.training
 from course_lib.data import load_mnist
 from course_lib.models import MLP, LeNet5, MnistCNN
-from course_lib.training import History, Mistake, best_device, confusion_matrix, evaluate, predict, train, worst_mistakes
+from course_lib.training import (
+    WEIGHT_DECAY,
+    History,
+    Mistake,
+    as_input,
+    best_device,
+    confusion_matrix,
+    evaluate,
+    predict,
+    train,
+    worst_mistakes,
+)
 
 
 def bars(count, seed=0):
@@ -22,6 +33,11 @@ def bars(count, seed=0):
     for image, label in zip(images, labels, strict=True):
         image[(slice(None), generator.integers(8)) if label else generator.integers(6)] = 255
     return images, labels
+
+
+def standardized(images):
+    """Bytes as the networks get them, from the known mean and deviation of MNIST's pixels between 0 and 1."""
+    return ((images / 255 - 0.1306605) / 0.3081078).astype(np.float32)
 
 
 def small_network(seed=0):
@@ -82,39 +98,65 @@ def test_the_first_loss_is_that_of_the_network_as_it_came(quick):
     images, labels = bars(32)
     model = small_network()
     model[3].p = 0.0
-    x = torch.from_numpy(images[:, None] / np.float32(255))
+    x = torch.from_numpy(standardized(images)[:, None])
     with torch.no_grad():
         expected = F.cross_entropy(model(x), torch.from_numpy(labels)).item()
-    assert train(model, images, labels, epochs=1, batch_size=32, **quick).losses[0] == pytest.approx(expected, rel=1e-5)
+    assert train(model, images, labels, epochs=1, batch_size=32, jitter=0, **quick).losses[0] == pytest.approx(expected, rel=1e-5)
 
 
-def test_a_step_is_adam_at_the_learning_rate_of_the_cycle(quick):
+def test_a_step_is_gradient_descent_with_the_learning_rate_of_the_cycle(quick):
     images, labels = bars(16)
     ours, theirs = nn.Sequential(nn.Flatten(), nn.Linear(48, 2)), nn.Sequential(nn.Flatten(), nn.Linear(48, 2))
     theirs.load_state_dict(ours.state_dict())
-    train(ours, images, labels, epochs=5, batch_size=16, learning_rate=0.1, **quick)
-    x, y = torch.from_numpy(images[:, None] / np.float32(255)), torch.from_numpy(labels)
-    adam = torch.optim.Adam(theirs.parameters())
-    cycle = torch.optim.lr_scheduler.OneCycleLR(adam, 0.1, total_steps=5)
+    train(ours, images, labels, epochs=5, batch_size=16, learning_rate=0.02, jitter=0, **quick)
+    x, y = torch.from_numpy(standardized(images)[:, None]), torch.from_numpy(labels)
+    descent = torch.optim.SGD(theirs.parameters(), 0.02, momentum=0.9, nesterov=True, weight_decay=WEIGHT_DECAY)
+    cycle = torch.optim.lr_scheduler.OneCycleLR(descent, 0.02, total_steps=5)
     for _ in range(5):  # the whole data in each step: the order plays no part
-        adam.zero_grad()
+        descent.zero_grad()
         F.cross_entropy(theirs(x), y).backward()
-        adam.step()
+        descent.step()
         cycle.step()
     for a, b in zip(weights(ours), weights(theirs), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
 
 
+class Watching(nn.Linear):
+    """Keeps what it is given."""
+
+    def __init__(self, *sizes):
+        super().__init__(*sizes)
+        self.seen = []
+
+    def forward(self, x):
+        self.seen.append(x.detach().clone())
+        return super().forward(x.flatten(1))
+
+
+@pytest.mark.parametrize("jitter", [0, 1, 2])
+@pytest.mark.parametrize("background", [0.0, -0.5])
+def test_a_batch_is_moved_by_whole_pixels_and_its_background_moves_in(jitter, background, quick):
+    images = np.full((40, 7, 8), background, np.float32)
+    images[:, 3, 4] = np.arange(1, 41)
+    model = Watching(56, 2)
+    train(model, images, np.zeros(40, int), epochs=2, batch_size=2, jitter=jitter, **quick)
+    moves = set()
+    for batch in model.seen:
+        assert batch.shape[1:] == (1, 7, 8)
+        places = [tuple((image[0] > background).nonzero()[0].tolist()) for image in batch]
+        assert len(set(places)) == 1  # a batch moves as one
+        moves.add((places[0][0] - 3, places[0][1] - 4))
+        assert ((batch > background).sum((1, 2, 3)) == 1).all()
+    possible = {(down, right) for down in range(-jitter, jitter + 1) for right in range(-jitter, jitter + 1)}
+    assert moves <= possible
+    assert len(moves) > 0.5 * len(possible)
+
+
 def test_every_image_comes_once_an_epoch_in_steps_of_equal_size(quick):
-    seen = []
-
-    class Noting(nn.Linear):
-        def forward(self, x):
-            seen.append(x[:, 0].detach().clone())
-            return super().forward(x)
-
     images = np.arange(50, dtype=np.float32)[:, None] * np.ones((1, 2), np.float32)
-    train(Noting(2, 2), images, np.zeros(50, int), epochs=2, batch_size=16, **quick)
+    model = Watching(2, 2)
+    train(model, images, np.zeros(50, int), epochs=2, batch_size=16, **quick)
+    seen = [batch[:, 0] for batch in model.seen]
     assert [len(batch) for batch in seen] == [13, 13, 12, 12] * 2
     first, second = torch.cat(seen[:4]), torch.cat(seen[4:])
     assert sorted(first.tolist()) == sorted(second.tolist()) == list(range(50))
@@ -172,14 +214,14 @@ def test_the_data_are_left_alone(quick):
 
 def forms_of(images):
     """The same images in every form that is taken."""
-    floats = (images / 255).astype(np.float32)
+    floats = standardized(images)
     read_only = images.copy()
     read_only.flags.writeable = False
     return {
         "bytes": images,
         "with a channel": images[:, None],
         "floats": floats,
-        "doubles": images / 255,
+        "doubles": floats.astype(np.float64),
         "a tensor": torch.from_numpy(floats),
         "a tensor of bytes": torch.from_numpy(images),
         "read-only": read_only,
@@ -217,6 +259,7 @@ def test_a_network_of_doubles_is_trained_in_doubles(quick):
         (np.zeros((4, 6, 8), int), np.zeros(4, int), {}, "images must be bytes .* got torch.int64"),
         (np.zeros((4, 6, 8)), np.zeros(4, int), {"epochs": 0}, "epochs must be at least 1, got 0"),
         (np.zeros((4, 6, 8)), np.zeros(4, int), {"batch_size": 2.5}, "batch_size must be a whole number, got 2.5"),
+        (np.zeros((4, 6, 8)), np.zeros(4, int), {"jitter": -1}, "jitter must be at least 0, got -1"),
         (np.zeros((4, 6, 8)), np.zeros(4, int), {"learning_rate": -1}, "learning_rate must be more than 0, got -1"),
         (np.zeros((4, 6, 8)), np.zeros(4, int), {"test": (np.zeros((2, 6, 8)), [1])}, r"got 2 in test\[0\] and 1 in test\[1\]"),
     ],
@@ -224,6 +267,26 @@ def test_a_network_of_doubles_is_trained_in_doubles(quick):
 def test_train_says_what_it_wants(images, labels, options, message, quick):
     with pytest.raises(ValueError, match=message):
         train(small_network(), images, labels, **options, **quick)
+
+
+# --- what goes in ---
+
+
+def test_digits_are_standardized():
+    x = as_input(load_mnist("train")[0])
+    assert (x.shape, x.dtype) == ((60_000, 1, 28, 28), torch.float32)
+    assert abs(x.mean().item()) < 1e-3
+    assert abs(x.std().item() - 1) < 1e-3
+
+
+def test_floats_go_in_as_they_are():
+    x = np.random.default_rng(0).normal(size=(3, 2, 5, 4))
+    torch.testing.assert_close(as_input(x), torch.tensor(x, dtype=torch.float32))
+
+
+def test_as_input_wants_bytes_or_floats():
+    with pytest.raises(ValueError, match=r"images must be bytes .* got torch.int64"):
+        as_input(np.zeros((2, 3, 3), int))
 
 
 # --- devices ---
@@ -250,7 +313,7 @@ def test_predict_gives_probabilities(quick):
     images, _ = bars(25)
     model = small_network().eval()
     with torch.no_grad():
-        expected = model(torch.from_numpy(images[:, None] / np.float32(255))).softmax(1).numpy()
+        expected = model(torch.from_numpy(standardized(images)[:, None])).softmax(1).numpy()
     probabilities = predict(model, images, batch_size=7)
     assert (probabilities.shape, probabilities.dtype) == ((25, 2), np.float64)
     np.testing.assert_allclose(probabilities, expected, rtol=1e-4, atol=1e-6)
