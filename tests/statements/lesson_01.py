@@ -118,6 +118,7 @@ LESSON.states("flat-index", "$W = {}$", _FLAT.shape[1])
 LESSON.states("flat-index", "pixel (1, 0) has index {}.", _FLAT[1, 0])
 LESSON.states("flat-index", "inputs 0 and {} are neighbors", _FLAT[1, 0])
 LESSON.states("recap-size", "that makes {:,} parameters", dense(784, 256))
+LESSON.states("recap-size", "has {:,}", dense(784, 256) + dense(256, 10))
 LESSON.states("why-not", "has {:,} parameters", dense(512 * 7 * 7, 4096))  # VGG-16's first fully connected layer
 
 LESSON.states("checkerboard-predict", "the output is {}.", correlate(CHECKERBOARD, CROSS)[0][0])

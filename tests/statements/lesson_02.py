@@ -38,7 +38,17 @@ CROSS = [[1, 0, 1], [0, 1, 0], [1, 0, 1]]
 # ------------------------------------------------------------------------------------------------ settings and quotations
 
 LESSON.given("4.1", "7.1", "7.2", "7.3", "by 180 degrees")  # exercises, and half a turn
-LESSON.given("a step is 2", "For 32 pixels", "lie 2 pixels apart", "or a 3 typed", "**2 rows and 3 columns**", "(3, H, W)", "(H, W, 3)")
+LESSON.given(
+    "a step is 2",
+    "take 2 away",
+    r"\lceil n/2 \rceil",
+    "For 32 pixels",
+    "lie 2 pixels apart",
+    "or a 3 typed",
+    "**2 rows and 3 columns**",
+    "(3, H, W)",
+    "(H, W, 3)",
+)
 LESSON.given(
     "from 0 to 255", "The product 150 × 2", "value 200", "weights of 2", "−254 becomes", "Dividing by 255", "of 4×4 and 5×5 that size"
 )
