@@ -688,7 +688,7 @@ IMAGES_TO_TENSOR = CodeExercise(
     misconceptions=(
         Misconception(
             "reshaped",
-            "`reshape` gives the right shape and tears pixels apart: a pixel's red, green and blue land side by side. Move the axis instead.",
+            "`reshape` gives the right shape and tears pixels apart: red, green and blue of one pixel land side by side. Move the axis.",
             _tensor_by(lambda images: images.reshape(len(images), 3, *images.shape[1:3])),
         ),
         Misconception(

@@ -26,13 +26,13 @@ def show_conv2d_call(x_shape, in_channels, out_channels, kernel_size, **options)
         y_shape = tuple(layer(torch.zeros(x_shape)).shape)
     weight = tuple(layer.weight.shape)
     given = [str(in_channels), str(out_channels), str(kernel_size), *(f"{name}={value}" for name, value in options.items())]
-    figure, ax = plt.subplots(figsize=(9.6, 2.7))
-    held = [f"weight  {weight}", "filters, channels, kernel height, kernel width"]
+    figure, ax = plt.subplots(figsize=(11, 2.9))
+    held = [f"weight  {weight}", "filters, channels, kernel height and width"]
     held += [f"bias  {tuple(layer.bias.shape)}: one for each filter"] if layer.bias is not None else ["no bias"]
     boxes = (
         (0.0, 2.6, "images x", [str(tuple(x_shape)), "images, channels,", "height, width"]),
-        (3.6, 4.6, f"nn.Conv2d({', '.join(given)})", held),
-        (9.2, 2.6, "feature maps", [str(y_shape), "images, filters,", "height, width"]),
+        (3.6, 5.0, f"nn.Conv2d({', '.join(given)})", held),
+        (9.6, 2.6, "feature maps", [str(y_shape), "images, filters,", "height, width"]),
     )
     for left, width, title, lines in boxes:
         marked = left == 3.6
@@ -45,9 +45,9 @@ def show_conv2d_call(x_shape, in_channels, out_channels, kernel_size, **options)
         for number, line in enumerate(lines):
             size = 11 if number == 0 else 10
             ax.text(left + width / 2, 1.25 + 0.5 * number, line, ha="center", va="center", size=size, color=INK if number == 0 else QUIET)
-    for left, right in ((2.65, 3.55), (8.25, 9.15)):
+    for left, right in ((2.65, 3.55), (8.65, 9.55)):
         ax.annotate("", (right, 1.75), (left, 1.75), arrowprops={"arrowstyle": "->", "color": INK, "linewidth": 1.5})
-    bare_axes(ax, 11.8, 2.9, margin=0.1)
+    bare_axes(ax, 12.2, 2.9, margin=0.1)
     ax.set_ylim(2.9, 0.1)
     held_words = f"weights {weight}" + ("" if layer.bias is None else f" and biases {tuple(layer.bias.shape)}")
     return Picture(figure, f"Images {tuple(x_shape)} go into nn.Conv2d({', '.join(given)}), which holds {held_words}; out come {y_shape}.")
@@ -135,7 +135,7 @@ def show_memory_order(height=2, width=3):
     indices = [[(c, i, j) for c in range(3) for i in range(height) for j in range(width)]]
     indices.append([(c, i, j) for i in range(height) for j in range(width) for c in range(3)])
     titles = (f"PyTorch (C, H, W) = (3, {height}, {width})", f"Keras, image files (H, W, C) = ({height}, {width}, 3)")
-    figure, ax = plt.subplots(figsize=(10.2, 2.9))
+    figure, ax = plt.subplots(figsize=(11, 2.9))
     for row, (order, title) in enumerate(zip(indices, titles, strict=True)):
         top = 2.3 * row
         ax.text(0, top - 0.2, title, va="bottom", size=11, weight="bold", color=INK)
@@ -147,7 +147,7 @@ def show_memory_order(height=2, width=3):
         for start in range(0, len(order), step):
             ax.add_patch(plt.Rectangle((start, top), step, 1, facecolor="none", edgecolor=INK, linewidth=2.2))
     bare_axes(ax, 3 * height * width, 3.4)
-    ax.set_ylim(3.5, -1.7)
+    ax.set_ylim(3.5, -1.1)
     ax.set_title("One small color image in memory: R12 is the red of row 1, column 2", size=12)
     words = " ".join(f"{'RGB'[c]}{i}{j}" for c, i, j in indices[0]), " ".join(f"{'RGB'[c]}{i}{j}" for c, i, j in indices[1])
     return Picture(
