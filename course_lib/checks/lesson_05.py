@@ -671,7 +671,7 @@ def _torch_conv(x, w, **options):
     return torch.nn.functional.conv2d(*(torch.as_tensor(np.asarray(a, dtype=np.float32)) for a in (x, w)), **options)
 
 
-def _groups_forgotten(x, depthwise, pointwise):
+def _without_groups(x, depthwise, pointwise):
     return _torch_conv(_torch_conv(x, depthwise), pointwise)
 
 
@@ -718,9 +718,10 @@ DEPTHWISE_SEPARABLE = CodeExercise(
     random_case=_random_separable_case,
     misconceptions=(
         Misconception(
-            "groups-forgotten",
-            "The first step has as many groups as there are channels. Without groups=, torch expects kernels as deep as the image.",
-            _groups_forgotten,
+            "groups-do-not-fit",
+            "Kernels and channels do not fit. The depthwise step has as many groups as channels, so that each kernel sees one; "
+            "the pointwise step has no groups.",
+            _without_groups,
         ),
         Misconception(
             "pointwise-first",

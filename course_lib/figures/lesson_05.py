@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from .drawing import BLUE, INK, LINE, MARK_EDGE, MARK_FILL, QUIET, TONES, WEIGHT_STYLES, Picture, bare_axes, draw_grid, number_text
+from .drawing import BLUE, INK, LINE, MARK_EDGE, MARK_FILL, QUIET, TONES, WEIGHT_STYLES, Picture, bare_axes, draw_grid, number_text, sized
 
 
 def _seen_below(count, kernel, stride, seen):
@@ -46,13 +46,13 @@ def show_field_cones(*stacks):
             ax.scatter(
                 at[mask], np.full(mask.sum(), level), s=85, marker="s", facecolor=MARK_FILL, edgecolor=MARK_EDGE, linewidth=1.5, zorder=3
             )
-            name = "pixels" if level == 0 else layers[level - 1][0]
-            ax.text(-1, level, f"{name}: {mask.sum()}", ha="right", va="center", fontsize=9, color=INK)
+            name = f"{mask.sum()} pixels" if level == 0 else layers[level - 1][0]
+            ax.text(-1, level, name, ha="right", va="center", fontsize=9, color=INK)
         ax.set(xlim=(-5.2, size - 0.4), ylim=(-0.4, len(layers) + 0.4))
         ax.axis("off")
         ax.set_title(title, fontsize=11, color=INK)
-        steps = ", ".join(f"{name} {mask.sum()}" for (name, *_), mask in zip([("pixels",), *layers], seen, strict=True))
-        told.append(f"{title}: values that one value of the last layer depends on, by layer: {steps}")
+        names = ", ".join(name for name, *_ in layers)
+        told.append(f"{title}: layers {names}. One value of the last layer depends on {seen[0].sum()} pixels in a row")
     figure.tight_layout()
     return Picture(figure, ". ".join(told) + ".")
 
@@ -60,19 +60,15 @@ def show_field_cones(*stacks):
 def show_fields_on_image(image, corner, fields, labels):
     """Squares of the given sides on an image, all with the same top left pixel: what values of different layers see of it."""
     figure, ax = plt.subplots(figsize=(4.6, 4.6))
-    ax.imshow(image, cmap="gray", interpolation="nearest")
-    for number, (side, label) in enumerate(zip(fields, labels, strict=True)):
-        color, dash = ("#ffd8a8", "#9ecbff", "#c9f2c7", "#ffffff")[number % 4], ("-", "--", "-.", ":")[number % 4]
-        ax.add_patch(
-            plt.Rectangle(
-                (corner[1] - 0.5, corner[0] - 0.5), side, side, facecolor="none", edgecolor=color, linewidth=2.2, linestyle=dash,
-                label=f"{label}: {side}×{side}",
-            )
-        )  # fmt: skip
+    ax.imshow(image, cmap="gray_r", vmin=0, vmax=3 * float(np.max(image)), interpolation="nearest")  # faint, so that the squares stand out
+    styles = (*WEIGHT_STYLES, ("#2c7a3f", "-."))
+    for side, label, (color, dash) in zip(fields, labels, styles, strict=True):
+        square = plt.Rectangle((corner[1] - 0.5, corner[0] - 0.5), side, side, facecolor="none", edgecolor=color, linewidth=2.4)
+        square.set(linestyle=dash, label=f"{label}: {sized((side, side))}")
+        ax.add_patch(square)
     ax.set(xticks=[0, image.shape[1] - 1], yticks=[0, image.shape[0] - 1])
     ax.tick_params(labelsize=8, labelcolor=QUIET)
-    legend = ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.06), ncols=2, fontsize=9, facecolor="#3a3f45", labelcolor="white")
-    legend.get_frame().set_edgecolor(LINE)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.06), ncols=2, fontsize=9)
     ax.set_title("What one value sees of the image", fontsize=11, color=INK)
     sides = "; ".join(f"{label}: {side} by {side} pixels" for label, side in zip(labels, fields, strict=True))
     return Picture(figure, f"A digit with squares that share one corner. {sides}.")
@@ -162,7 +158,7 @@ def show_residual_drawing():
 
 def show_bottleneck_drawing(wide, narrow):
     """Two ways through `wide` channels, drawn by width: one 3x3 convolution, and a bottleneck of three layers."""
-    figure, axes = plt.subplots(1, 2, figsize=(9.6, 2.9), gridspec_kw={"width_ratios": (1, 2)})
+    figure, axes = plt.subplots(1, 2, figsize=(9.6, 2.9), gridspec_kw={"width_ratios": (1, 2)}, layout="constrained")
     for ax, name, widths, layers in (
         (axes[0], "plain", (wide, wide), ("3×3",)),
         (axes[1], "bottleneck", (wide, narrow, narrow, wide), ("1×1", "3×3", "1×1")),
@@ -176,8 +172,7 @@ def show_bottleneck_drawing(wide, narrow):
                 ax.text(2.6 * number - 0.9, 0.15, layers[number - 1], ha="center", va="bottom", fontsize=10, color=INK)
         ax.set(xlim=(-0.3, 2.6 * len(widths) - 1.3), ylim=(-1.8, 1.8))
         ax.axis("off")
-        ax.set_title(name, fontsize=11, color=INK)
-    figure.suptitle("Channels from layer to layer", fontsize=12, color=INK)
+        ax.set_title(f"{name}: channels from layer to layer", fontsize=11, color=INK)
     return Picture(
         figure,
         f"Plain: {wide} channels, a 3x3 convolution, {wide} channels. Bottleneck: {wide} channels, a 1x1 convolution, {narrow}, "
