@@ -325,7 +325,7 @@ def _judge_move(kernel):
         return "Several weights are not 0, so each new pixel is mixed from several old ones. Moving takes one old pixel for each new one."
     if not np.isclose(kernel.sum(), 1, atol=1e-6):
         return f"The brightness is multiplied by {kernel.sum():.4g}. It should stay as it is."
-    row, column = np.argwhere(np.abs(kernel) > 1e-6)[0] - 1
+    row, column = (int(place) - 1 for place in np.argwhere(np.abs(kernel) > 1e-6)[0])
     moved = [
         f"{abs(step)} pixel {way[step > 0]}" for step, way in ((row, ("down", "up")), (column, ("to the right", "to the left"))) if step
     ]
@@ -419,9 +419,14 @@ DOWNHILL_EDGES = tuple((offset < _COLUMNS - _ROWS).astype(float) for offset in (
 UPHILL_EDGES = tuple((_SIDE - 1 + offset < _ROWS + _COLUMNS).astype(float) for offset in (-1, 0))
 
 
-def strongest(kernel, images):
-    """The largest answer, in size, of a kernel to one of these images."""
-    return max(float(np.abs(conv2d(image, kernel)).max()) for image in images)
+def _along(kernel, edges):
+    """How strongly a kernel answers right on an edge, whichever side its middle line belongs to."""
+    return min(float(np.abs(conv2d(image, kernel)).diagonal().min()) for image in edges)
+
+
+def _anywhere(kernel, edges):
+    """The largest answer, in size, of a kernel to an edge and what lies beside it."""
+    return max(float(np.abs(conv2d(image, kernel)).max()) for image in edges)
 
 
 def _judge_diagonal(kernel):
@@ -430,9 +435,9 @@ def _judge_diagonal(kernel):
         return "All weights are 0, so it answers to nothing."
     if abs(kernel.sum()) > 1e-3 * size:
         return f"The weights add up to {kernel.sum():.4g}. An edge detector should give 0 where nothing changes."
-    wanted, other = strongest(kernel, DOWNHILL_EDGES), strongest(kernel, UPHILL_EDGES)
+    wanted, other = _along(kernel, DOWNHILL_EDGES), _anywhere(kernel, UPHILL_EDGES)
     if wanted < 0.5 * size:
-        return f"An edge from the top left to the bottom right gives {wanted:.4g} at most: nothing to speak of."
+        return f"An edge from the top left to the bottom right gives {wanted:.4g}: nothing to speak of."
     if other > 0.1 * wanted:
         return (
             f"An edge from the top left to the bottom right gives {wanted:.4g}, but one from the top right to the bottom left gives "
