@@ -87,8 +87,8 @@ collect: setup #! take in what students handed in: make collect FROM=folder (LES
 	@test -n "$(FROM)" || { echo "Say where the hand-ins are, one folder a student: make collect FROM=path/to/folder" >&2; exit 1; }
 	@$(PY) -m autograder collect "$(FROM)" $(if $(LESSON),--lesson $(LESSON))
 
-grade: setup #! grade what was collected (LESSON=2; REGRADE=yes: also what has not changed)
-	@$(PY) -m autograder grade $(LESSON) $(if $(REGRADE),--regrade)
+grade: setup #! grade what was collected (LESSON=2; REGRADE=yes: also what has not changed; UNSAFE=yes)
+	@$(PY) -m autograder grade $(LESSON) $(if $(REGRADE),--regrade) $(if $(UNSAFE),--unsafe)
 
 feedback: setup #! write each student's feedback page (LESSON=2)
 	@$(PY) -m autograder feedback $(LESSON)

@@ -77,12 +77,16 @@ def _parser():
         "grade",
         _grade,
         "grade what is new or changed",
-        "Run and grade hand-ins one at a time; those graded before and unchanged since are left alone. A cell that takes too long\n"
-        "is stopped and the rest goes on. What cannot be graded counts zero, with the reason, and stops nothing else.",
+        "Run and grade hand-ins one at a time, each in a jail (Linux with bubblewrap): no network, no file of yours, bounded memory.\n"
+        "Those graded before and unchanged since are left alone. A cell that takes too long is stopped and the rest goes on. What\n"
+        "cannot be graded counts zero, with the reason, and stops nothing else.",
     )
     one.add_argument("lesson", nargs="?", **lesson)
     one.add_argument("--student", **student)
     one.add_argument("--regrade", action="store_true", help="grade also what is graded and unchanged; points given by hand stay")
+    one.add_argument(
+        "--unsafe", action="store_true", help="run students' code outside of the jail: it may then do on this machine whatever you may"
+    )
 
     one = command(
         "feedback",
@@ -179,7 +183,7 @@ def _grade(arguments):
 
     course = _course(arguments)
     counts = {}
-    for one in grading.grade(course, course.choose(arguments.lesson, "release"), arguments.student, arguments.regrade):
+    for one in grading.grade(course, course.choose(arguments.lesson, "release"), arguments.student, arguments.regrade, arguments.unsafe):
         counts[one.state] = counts.get(one.state, 0) + 1
         if one.state != "unchanged":
             print(f"{one.student:20} {one.lesson:32} {one.state:8} {one.seconds:5.1f} s", flush=True)

@@ -17,7 +17,9 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat.v4 import new_output
 from nbgrader import utils
 from nbgrader.preprocessors import Execute, NbGraderPreprocessor
-from traitlets import Integer
+from traitlets import Enum, Integer
+
+from . import sandbox
 
 GRACE = 10  # seconds after a cell's limit until the kernel is killed from outside
 MOST_RESTARTS = 3
@@ -45,6 +47,11 @@ class BoundedExecute(Execute):
     ``may-take-120-s`` may run that long, and all cells together longer by as much.
     """
 
+    jail = Enum(
+        ["if possible", "always", "never"],
+        "if possible",
+        help="whether the kernel runs in a jail; outside of one, a hand-in's code may do whatever the grader may",
+    ).tag(config=True)
     notebook_seconds = Integer(300, help="seconds that all cells of a notebook may take together").tag(config=True)
     output_bytes = Integer(2_000_000, help="bytes of output that are kept of a cell").tag(config=True)
 
@@ -53,6 +60,10 @@ class BoundedExecute(Execute):
         self.shutdown_kernel = "immediate"  # a polite request would wait for a kernel that hangs
 
     def preprocess(self, nb, resources, km=None):
+        if self.jail == "always":
+            sandbox.require_jail()
+        if self.jail != "never" and not sandbox.missing():
+            self.kernel_manager_class = sandbox.JailedKernelManager
         self._seconds = self.notebook_seconds + sum(allowance(cell) for cell in nb.cells)
         self._deadline = time.monotonic() + self._seconds
         self._ran = []  # indices of cells to run again in a fresh kernel

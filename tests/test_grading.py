@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 import nbformat
 import pytest
-from grading_course import REPOSITORY, cell_of, hand_in, read, released_course, solved
+from grading_course import cell_of, hand_in, read, released_course, solved
 from nbformat.v4 import new_output
 from traitlets.config import Config
 
@@ -21,7 +21,6 @@ from autograder.cli import main
 from autograder.course import Course, CourseError
 from autograder.execution import BoundedExecute, verdict_only
 
-REAL = Course(REPOSITORY).lessons()
 LIMITS = Config({"Execute": {"timeout": 3, "iopub_timeout": 2}, "BoundedExecute": {"notebook_seconds": 12}})
 
 # what a student wrote for ex-1 (a function double); everything else is right
@@ -462,44 +461,6 @@ FAILED = new_output("error", ename="E", evalue="", traceback=[])
 )
 def test_a_test_cell_scores_what_its_verdict_says_and_nothing_without_one(outputs, earned):
     assert score([nbformat.from_dict(output) for output in outputs]) == earned
-
-
-# ---------------------------------------------------------------------------------------------------- the course's own lessons
-
-
-@pytest.fixture(scope="module")
-def real(tmp_path_factory):
-    root = tmp_path_factory.mktemp("real")
-    for name in ("solutions", "nbgrader_config.py"):
-        (shutil.copytree if (REPOSITORY / name).is_dir() else shutil.copy)(REPOSITORY / name, root / name)
-    course = Course(root)
-    release.release(course, course.lessons())
-    for lesson in intake.graded_lessons(course):
-        hand_in(root / "handed in", "solved", read(course.notebook("source", lesson)), f"{lesson}.ipynb")
-        hand_in(root / "handed in", "untouched", read(course.notebook("release", lesson)), f"{lesson}.ipynb")
-    assert {outcome.state for outcome in intake.collect(course, root / "handed in")} == {"collected"}
-    assert {one.state for one in grading.grade(course, course.lessons())} == {"graded"}
-    return course
-
-
-def test_the_first_lessons_are_graded(real):
-    assert {"01_hand_calculations", "02_convolution_from_scratch"} <= set(intake.graded_lessons(real))
-
-
-@pytest.mark.parametrize("lesson", [lesson for lesson in REAL if not lesson.startswith("00")])
-def test_a_solution_scores_all_its_automatic_points(real, lesson):
-    earned, most = row(real, "solved", lesson).automatic
-    assert earned == most > 0, row(real, "solved", lesson).scores
-    assert row(real, "solved", lesson).notes == []
-
-
-@pytest.mark.parametrize("lesson", [lesson for lesson in REAL if not lesson.startswith("00")])
-def test_an_untouched_release_scores_nothing_and_each_exercise_says_not_done(real, lesson):
-    standing = row(real, "untouched", lesson)
-    assert (standing.total[0], standing.state) == (0, "graded")
-    for cell in read(real.notebook("autograded", lesson, "untouched")).cells:
-        if cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get("grade"):
-            assert "not done yet" in str(cell.outputs).lower(), cell.id
 
 
 def sleeping(tags):

@@ -1,0 +1,337 @@
+"""A student's kernel in a jail: no network, no file but what the course needs, bounded memory, processes and disk.
+
+The jail is bubblewrap (Linux). Memory and the number of processes of a whole kernel are bounded by control groups, version 1 or 2,
+where this user may make them; elsewhere by limits on each process. `guarantees` says what this machine can do.
+"""
+
+import contextlib
+import functools
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from jupyter_client.manager import AsyncKernelManager
+from jupyter_client.provisioning import LocalProvisioner
+
+from .course import CourseError
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+HOME = "/home/student"
+MB = 1 << 20
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one kernel and all that it starts may use."""
+
+    memory: int = 4096 * MB  # bytes, all processes together
+    processes: int = 256  # and threads
+    scratch: int = 512 * MB  # bytes on its disk, which is memory too
+    files: int = 1024  # open at once, each process
+
+
+LIMITS = Limits()
+
+
+# ---------------------------------------------------------------------------------------------------- what this machine can do
+
+
+@dataclass(frozen=True)
+class Guarantee:
+    """One thing that a jail should do, whether it can here, what to do about it where it cannot, and whether grading needs it."""
+
+    name: str
+    kept: bool
+    remedy: str = ""
+    needed: bool = True
+
+
+def guarantees():
+    """What a jail on this machine guarantees, each tried out.
+
+    Returns
+    -------
+    list of Guarantee
+        The first is the jail itself; without it the others are not tried.
+    """
+    reason = _no_jail()
+    if reason:
+        return [Guarantee("student code runs in a jail", kept=False, remedy=reason)]
+    memory, processes = _bounded()
+    as_root = os.geteuid() == 0
+    return [
+        Guarantee("student code runs in a jail: no network, no file but the course's own", kept=True),
+        Guarantee(
+            "the memory of a kernel is bounded",
+            kept=memory,
+            remedy="Only that of each process is. Run as root in a container of its own, or where control groups are delegated to you "
+            "(systemd-run --user --scope -p Delegate=yes ...).",
+            needed=False,
+        ),
+        Guarantee(
+            "the number of its processes is bounded",
+            kept=processes or not as_root,
+            remedy="A fork bomb could take this machine down. Run as an ordinary user, not as root, or with control groups.",
+        ),
+    ]
+
+
+def missing():
+    """The guarantees without which no student's code is run: those that this machine does not keep."""
+    return [one for one in guarantees() if one.needed and not one.kept]
+
+
+def require_jail():
+    """Raise `CourseError` where student code cannot be jailed, or a fork bomb not be stopped."""
+    lacking = missing()
+    if lacking:
+        raise CourseError("\n".join(f"Not so on this machine: {one.name}. {one.remedy}" for one in lacking))
+
+
+@functools.cache
+def _no_jail():
+    """Why student code cannot be jailed here, or an empty text."""
+    if not sys.platform.startswith("linux"):
+        return "Jails need Linux: grade in a Linux virtual machine or container."
+    if not shutil.which("bwrap"):
+        return "bubblewrap is missing. On Debian and Ubuntu: sudo apt install bubblewrap."
+    command = ["bwrap", "--unshare-all", "--unshare-user", "--disable-userns", "--ro-bind", "/usr", "/usr", "--proc", "/proc"]
+    for link in ("bin", "lib", "lib64"):
+        command += ["--symlink", f"usr/{link}", f"/{link}"]
+    tried = subprocess.run([*command, "/usr/bin/true"], capture_output=True, text=True, timeout=30, check=False)
+    if tried.returncode:
+        return (
+            f"bubblewrap does not work here ({tried.stderr.strip() or tried.returncode}). Does this system let users make namespaces? "
+            "See kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns, or how the container is started."
+        )
+    return ""
+
+
+@functools.cache
+def _bounded():
+    """Whether control groups can bound (memory, processes) here."""
+    with contextlib.suppress(OSError), ControlGroup(LIMITS) as group:
+        return group.bounds_memory, group.bounds_processes
+    return False, False
+
+
+class ControlGroup:
+    """A control group for one kernel. Where none can be made it bounds nothing, and says so."""
+
+    def __init__(self, limits, mounts=Path("/proc/self/mounts")):
+        self.bounds_memory = self.bounds_processes = False
+        self.folders = []
+        name = f"learning-to-see-{os.getpid()}-{secrets.token_hex(4)}"
+        places = [line.split() for line in mounts.read_text().splitlines()]
+        unified = [Path(place[1]) for place in places if place[2] == "cgroup2"]
+        for controller, settings in {
+            "memory": {"memory.max": limits.memory, "memory.swap.max": 0, "memory.limit_in_bytes": limits.memory},
+            "pids": {"pids.max": limits.processes},
+        }.items():
+            single = [Path(place[1]) for place in places if place[2] == "cgroup" and controller in place[3].split(",")]
+            for root in (*single, *(self._own(path) for path in unified)):
+                if self._make(root / name, controller, settings):
+                    break
+
+    @staticmethod
+    def _own(root):
+        """The group in which this process runs, under the unified tree: the only place where others may be allowed to make groups."""
+        for line in Path("/proc/self/cgroup").read_text().splitlines():
+            if line.startswith("0::"):
+                return root / line[3:].lstrip("/")
+        return root
+
+    def _make(self, folder, controller, settings):
+        made = folder.is_dir()
+        try:
+            folder.mkdir(exist_ok=True)
+            written = [self._write(folder / name, value) for name, value in settings.items() if (folder / name).exists()]
+        except OSError:
+            written = []
+        if not any(written):
+            if not made:
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
+            return False
+        if folder not in self.folders:
+            self.folders.append(folder)
+        if controller == "memory":
+            self.bounds_memory = True
+        else:
+            self.bounds_processes = True
+        return True
+
+    @staticmethod
+    def _write(path, value):
+        with contextlib.suppress(OSError):
+            path.write_text(str(value))
+            return True
+        return False
+
+    @property
+    def entrances(self):
+        """Files into which a process writes 0 to enter the group."""
+        return [str(folder / "cgroup.procs") for folder in self.folders]
+
+    def close(self):
+        """Kill what is left in the group, and remove it."""
+        for folder in self.folders:
+            for _ in range(50):
+                try:
+                    folder.rmdir()
+                    break
+                except FileNotFoundError:
+                    break
+                except OSError:  # somebody is left in it
+                    for pid in (folder / "cgroup.procs").read_text().split():
+                        with contextlib.suppress(ProcessLookupError, ValueError):
+                            os.kill(int(pid), signal.SIGKILL)
+                    signal.sigtimedwait([], 0.02)
+        self.folders = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *problem):
+        self.close()
+
+
+# ---------------------------------------------------------------------------------------------------- the jail
+
+
+def readable():
+    """What a jailed program may read, besides the system in /usr: Python, the packages, and the course's library and data."""
+    parts = [Path(sys.base_prefix), Path(sys.prefix), REPOSITORY / "course_lib", REPOSITORY / "data"]
+    return [*list(dict.fromkeys(str(path.resolve()) for path in parts)), str(Path(sys.prefix))]
+
+
+def jailed(command, folder, environment, limits=LIMITS, info=None, bounded=False):
+    """A command line that runs a command in a jail.
+
+    Parameters
+    ----------
+    command : list of str
+    folder : Path
+        The one folder of the real disk that it may write to, at the same path inside: for its sockets.
+    environment : dict of str to str
+        All of its environment.
+    limits : Limits
+    info : int, optional
+        A file descriptor on which bubblewrap tells the pid of its child, as JSON.
+    bounded : bool
+        Whether a control group already bounds the number of processes.
+    """
+    line = ["bwrap", "--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
+    line += ["--uid", "65534", "--gid", "65534", "--hostname", "jail", "--clearenv", "--proc", "/proc", "--dev", "/dev"]
+    for place in ("/tmp", "/run", "/var/tmp", HOME):
+        line += ["--size", str(limits.scratch), "--tmpfs", place]
+    for path in ("/usr", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/alternatives", "/etc/fonts", *readable()):
+        if os.path.exists(path):
+            line += ["--ro-bind", path, path]
+    for link in ("bin", "lib", "lib64", "sbin"):
+        if os.path.islink(f"/{link}"):
+            line += ["--symlink", f"usr/{link}", f"/{link}"]
+    line += ["--bind", str(folder), str(folder), "--dir", f"{HOME}/work", "--remount-ro", "/", "--chdir", f"{HOME}/work"]
+    for name, value in environment.items():
+        line += ["--setenv", name, value]
+    if info is not None:
+        line += ["--info-fd", str(info)]
+    each = [] if bounded or not os.geteuid() else [f"--nproc={_running() + limits.processes}"]
+    each += [f"--nofile={limits.files}", "--core=0", f"--fsize={limits.scratch}", f"--as={2 * limits.memory}"]
+    return [*line, "--", "prlimit", *each, "--", *command]
+
+
+def environment(**more):
+    """The environment of a jailed kernel: nothing of the grader's own."""
+    return {
+        "PATH": f"{sys.prefix}/bin:/usr/bin:/bin",
+        "HOME": HOME,
+        "LANG": "C.UTF-8",
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "2"),
+        "OPENBLAS_NUM_THREADS": os.environ.get("OPENBLAS_NUM_THREADS", "2"),
+        "IPYTHONDIR": f"{HOME}/.ipython",
+        "MPLCONFIGDIR": f"{HOME}/.matplotlib",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        **more,
+    }
+
+
+PASSED_ON = ("NBGRADER_EXECUTION", "COURSE_CHECK_SEED")  # what `check` asks the environment
+
+
+class JailedProvisioner(LocalProvisioner):
+    """Starts a kernel in a jail and talks to it through sockets in a folder."""
+
+    _folder = _group = _child = _info = None
+
+    async def pre_launch(self, **kwargs):
+        self._clean()
+        self._folder = Path(tempfile.mkdtemp(prefix="kernel-", dir="/tmp"))  # short: a socket's path holds at most 107 bytes
+        manager = self.parent
+        manager.transport, manager.ip, manager.connection_file = "ipc", str(self._folder / "s"), str(self._folder / "c.json")
+        manager.shell_port = manager.iopub_port = manager.stdin_port = manager.hb_port = manager.control_port = 0
+        asked = {name: value for name in PASSED_ON if (value := (kwargs.get("env") or os.environ).get(name))}
+        kwargs = await super().pre_launch(**kwargs)
+        self._group = ControlGroup(LIMITS)
+        read, write = os.pipe()
+        self._info = read, write
+        command = jailed(kwargs.pop("cmd"), self._folder, environment(**asked), info=write, bounded=self._group.bounds_processes)
+        enter = "".join(f'echo 0 > "{path}" && ' for path in self._group.entrances)  # before anything of the student's runs
+        kwargs["cmd"] = ["/bin/sh", "-c", f'{enter}exec "$@"', "sh", *command]
+        kwargs["cwd"], kwargs["pass_fds"] = "/", (write,)
+        return kwargs
+
+    async def launch_kernel(self, cmd, **kwargs):
+        told = await super().launch_kernel(cmd, **kwargs)
+        read, write = self._info
+        os.close(write)
+        with os.fdopen(read) as stream:
+            text = stream.read()
+        self._info = None
+        self._child = json.loads(text)["child-pid"] if text else None
+        return told
+
+    async def send_signal(self, signum):
+        if signum == signal.SIGINT and self._child:  # to the kernel only: bubblewrap itself would die of it
+            with contextlib.suppress(OSError, ValueError):
+                children = Path(f"/proc/{self._child}/task/{self._child}/children").read_text().split()
+                for pid in children:
+                    os.kill(int(pid), signum)
+            return
+        await super().send_signal(signum)
+
+    async def cleanup(self, restart=False):
+        await super().cleanup(restart)
+        self._clean()
+
+    def _clean(self):
+        if self._group:
+            self._group.close()
+        if self._folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
+        self._group = self._folder = None
+
+
+def _running():
+    """Processes and threads on this machine: where no control group does it, the system counts all that a user runs."""
+    return len(list(Path("/proc").glob("[0-9]*/task/[0-9]*")))
+
+
+class JailedKernelManager(AsyncKernelManager):
+    """A kernel manager whose kernels are jailed."""
+
+    async def _async_pre_start_kernel(self, **kwargs):
+        if self.provisioner is None:
+            self.provisioner = JailedProvisioner(
+                parent=self, kernel_id=self.kernel_id or secrets.token_hex(8), kernel_spec=self.kernel_spec
+            )
+        return await super()._async_pre_start_kernel(**kwargs)
+
+    pre_start_kernel = _async_pre_start_kernel
