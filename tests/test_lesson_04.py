@@ -34,7 +34,7 @@ def test_the_shapes_of_l4_1_are_those_of_the_layers():
     assert "nn.Conv2d(8, 16, kernel_size=3, stride=2, padding=1, groups=4)" in LESSON.cells["read-shapes"].source
 
 
-@pytest.mark.parametrize(("code", "bound"), zip(FIRST_WEIGHTS, EXERCISES["9.3"].expected, strict=True))
+@pytest.mark.parametrize(("code", "bound"), list(zip(FIRST_WEIGHTS, EXERCISES["9.3"].expected, strict=True)))
 def test_first_weights_lie_within_the_bound_of_9_3_and_fill_it(code, bound):
     torch.manual_seed(0)
     largest = max(eval(code, {"nn": nn}).weight.abs().max().item() for _ in range(200))
