@@ -77,11 +77,15 @@ def test_other_ways_to_slide_by_torch():
 # ------------------------------------------------------------------------------------------------ 3: patches
 
 
-def test_guards_speak_up():
-    lines = printed("guards-run").splitlines()
-    assert lines[0] == "the photograph: (196, 768)"
-    assert "AssertionError" in lines[1]
-    assert "ValueError" in lines[2]
+def test_without_a_guard_two_wrong_images_give_a_result():
+    lines = {line[:10].strip(): line[10:].split("  ") for line in printed("guards-run").splitlines()[1:]}
+    told = {name: [part.strip() for part in parts if part.strip()] for name, parts in lines.items()}
+    assert told == {
+        "whole": ["a result, (196, 768)"] * 2,
+        "222 wide": ["ValueError", "AssertionError"],
+        "14 high": ["a result, (14, 672)", "AssertionError"],
+        "gray": ["a result, (196, 256)", "ValueError"],
+    }
 
 
 def test_patches_times_matrix_is_a_convolution():
@@ -223,3 +227,25 @@ def test_three_underscores_in_jupyter_are_no_error():
 def test_think_answer_about_a_color_filter():
     assert count(torch.nn.Conv2d(3, 1, 3)) == 28
     assert "prints 28" in LESSON.cells["think-8-b"].source
+
+
+def test_think_answer_about_padding():
+    windows = F.conv_transpose2d(torch.ones(1, 1, 5, 5), torch.ones(1, 1, 3, 3), padding=1)[0, 0]  # with padding 1, onto the image
+    assert windows[0, 0] == 4
+    assert windows[2, 2] == 9
+    assert "lies in four windows of 3×3 and the center in nine" in LESSON.cells["think-8-b"].source
+
+
+def test_each_of_several_slips_in_one_answer_is_named():
+    verdict = check("L8.5", [15, 4, 3, ...])
+    assert verdict.earned == 0.75
+    assert verdict.misconception == "printed-sum"
+    assert "what the page prints" in verdict.sentence
+    assert "windows may start at 0, 2, 4 and 6" in verdict.sentence
+    assert "Not done yet: d" in verdict.message
+
+
+def test_a_slip_is_not_named_when_only_part_of_it_was_made():
+    verdict = check("L8.6", [27_000, 3_154_176, 6_644, 102_764_544])  # a bias forgotten in (a), but not in (d)
+    assert verdict.misconception is None
+    assert verdict.message == "Look again at: a."

@@ -4,11 +4,37 @@ The numbers of published texts are quoted; what they should be is computed here.
 """
 
 import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from .. import arithmetic
-from .exercise import Case, CodeExercise, HandExercise, Misconception
+from .exercise import Case, CodeExercise, HandExercise, Misconception, is_close
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableExercise(HandExercise):
+    """Several questions in one answer, where a slip in one of them is named whatever the others are.
+
+    A misconception's answer differs from the right one at some labels. It is named when the student's answer is the same at all of these.
+    """
+
+    def judge(self, answer, seed=None):
+        verdict = super().judge(answer, seed)
+        if verdict.passed or verdict.misconception or not isinstance(answer, (list, tuple, np.ndarray)) or len(answer) != len(self.labels):
+            return verdict
+        found = [slip for slip in self.misconceptions if self._made(slip, answer)]
+        if not found:
+            return verdict
+        return replace(verdict, misconception=found[0].slug, sentence=" ".join(slip.sentence for slip in found))
+
+    def _made(self, slip, answer):
+        different = [i for i, (one, other) in enumerate(zip(slip.answer, self.expected, strict=True)) if one != other]
+        return all(
+            isinstance(answer[i], (int, float, np.number)) and is_close(answer[i], slip.answer[i], self._tolerance(slip.answer[i]))
+            for i in different
+        )
+
 
 # ------------------------------------------------------------------------------------------------ L8.1: other ways to slide
 
@@ -17,7 +43,7 @@ _FIELD = arithmetic.receptive_field([(3, 1, dilation) for dilation in (1, 2, 4)]
 _WEIGHTS = 3 * 9
 _SEPARATED = 7 + 7
 
-OTHER_WAYS = HandExercise(
+OTHER_WAYS = TableExercise(
     name="L8.1",
     title="taps apart, and kernels taken apart",
     points=2,
@@ -334,7 +360,7 @@ _PATCH_COUNT = (_SIDE // _PATCH) ** 2
 _LENGTH = _PATCH * _PATCH * 3
 _EMBEDDING = arithmetic.conv_parameters(3, _FILTERS, _PATCH, _PATCH)
 
-FIRST_LAYER = HandExercise(
+FIRST_LAYER = TableExercise(
     name="L8.2",
     title="the first layer of ViT-B/16",
     points=2,
@@ -383,7 +409,7 @@ FIRST_LAYER = HandExercise(
 
 _CONVOLUTION, _ATTENTION, _BOTH = 1, 2, 3
 
-WHICH_HAS_IT = HandExercise(
+WHICH_HAS_IT = TableExercise(
     name="L8.3",
     title="convolution, attention, or both",
     points=2,
@@ -392,13 +418,13 @@ WHICH_HAS_IT = HandExercise(
     misconceptions=(
         Misconception(
             "same-attention-everywhere",
-            "Rightly sorted but for (a). The projections of attention are shared, as the printed sentence says, but what mixes the patches "
+            "(a): the projections of attention are shared, as the printed sentence says, but what mixes the patches "
             "is computed from the patches: another image, another matrix.",
             (_BOTH, _ATTENTION, _BOTH, _ATTENTION, _ATTENTION, _CONVOLUTION),
         ),
         Misconception(
             "parameters-grow",
-            "Rightly sorted but for (c). What grows in attention is the matrix of weights, and that is computed, not learned. The "
+            "(c): What grows in attention is the matrix of weights, and that is computed, not learned. The "
             "projections act on one patch at a time.",
             (_CONVOLUTION, _ATTENTION, _CONVOLUTION, _ATTENTION, _ATTENTION, _CONVOLUTION),
         ),
@@ -409,12 +435,12 @@ WHICH_HAS_IT = HandExercise(
         ),
         Misconception(
             "order-for-granted",
-            "Rightly sorted but for (d). You have seen it run: of shuffled patches, attention makes the same rows, shuffled.",
+            "(d): You have seen it run: of shuffled patches, attention makes the same rows, shuffled.",
             (_CONVOLUTION, _ATTENTION, _BOTH, _CONVOLUTION, _ATTENTION, _CONVOLUTION),
         ),
         Misconception(
             "work-grows-alike",
-            "Rightly sorted but for (e). For twice the places a convolution has twice the windows. Attention compares all pairs.",
+            "(e): For twice the places a convolution has twice the windows. Attention compares all pairs.",
             (_CONVOLUTION, _ATTENTION, _BOTH, _ATTENTION, _BOTH, _CONVOLUTION),
         ),
         Misconception(
@@ -437,7 +463,7 @@ _PUBLISHED = {"AlexNet": 15.3, "ResNet": 3.6}  # percent, as printed
 _TEST_IMAGES = 100_000
 _RIGHT_IMAGES = round(_TEST_IMAGES * (100 - _PUBLISHED["ResNet"]) / 100)
 
-PUBLISHED_TABLE = HandExercise(
+PUBLISHED_TABLE = TableExercise(
     name="L8.4",
     title="a column without a name",
     points=2,
@@ -488,7 +514,7 @@ _FITTING = sum(int(line.sum()) == _PRINTED_DOT for line in _LINES)
 _HALF_OF_7 = arithmetic.output_size(7, 3, padding=1, stride=2)
 _ARROWS = 3 * 3
 
-WRONG_NUMBERS = HandExercise(
+WRONG_NUMBERS = TableExercise(
     name="L8.5",
     title="numbers",
     points=3,
@@ -534,7 +560,7 @@ _INPUTS = _SIDE * _SIDE * 3
 _UNITS_FOR_A_BILLION = math.ceil(10**9 / _INPUTS)
 _VGG_FC6 = 7 * 7 * 512 * 4096 + 4096
 
-COMPARED = HandExercise(
+COMPARED = TableExercise(
     name="L8.6",
     title="compared with what",
     points=3,
@@ -584,7 +610,7 @@ COMPARED = HandExercise(
     ),
 )
 
-WORDS = HandExercise(
+WORDS = TableExercise(
     name="L8.7",
     title="words",
     points=4,
@@ -593,27 +619,27 @@ WORDS = HandExercise(
     misconceptions=(
         Misconception(
             "takes-invariance",
-            "All right but (a). Move the image, and look at the map: it is not the same map, it has moved as well.",
+            "(a): Move the image, and look at the map: it is not the same map, it has moved as well.",
             (1, 3, 1, 3, 2),
         ),
         Misconception(
             "three-dimensional-missed",
-            "All right but (b). How many axes does the kernel slide along in a scan made of slices, or in a film?",
+            "(b): How many axes does the kernel slide along in a scan made of slices, or in a film?",
             (2, 1, 1, 3, 2),
         ),
         Misconception(
             "believes-the-range",
-            "All right but (c). Look at the counts printed in section 5: is the smallest ResNet there inside that range?",
+            "(c): Look at the counts printed in section 5: is the smallest ResNet there inside that range?",
             (2, 3, 2, 3, 2),
         ),
         Misconception(
             "flatten-loses-numbers",
-            "All right but (d). Flatten an image and reshape it back: is anything missing?",
+            "(d): Flatten an image and reshape it back: is anything missing?",
             (2, 3, 1, 1, 2),
         ),
         Misconception(
             "plain-python",
-            "All right but (e). In a Python file that would be so. In a notebook three underscores have a meaning.",
+            "(e): In a Python file that would be so. In a notebook three underscores have a meaning.",
             (2, 3, 1, 3, 1),
         ),
         Misconception(
