@@ -76,7 +76,7 @@ reset: setup ## start a lesson again: make reset LESSON=2 (your old copy goes to
 
 # ---------------------------------------------------------------- instructors and authors
 ifneq ($(INSTRUCTOR),)
-.PHONY: release collect grade feedback table formgrader bundle demo text notebook test proofs mutants lint lock
+.PHONY: release collect grade doctor feedback table formgrader bundle demo text notebook test proofs mutants lint lock
 release: setup #! make notebooks/ from solutions/, without the answers (LESSON=2 DUE="2026-03-01 23:59")
 	@$(PY) -m autograder release $(LESSON) $(if $(DUE),--due "$(DUE)")
 
@@ -89,6 +89,9 @@ collect: setup #! take in what students handed in: make collect FROM=folder (LES
 
 grade: setup #! grade what was collected (LESSON=2; REGRADE=yes: also what has not changed; UNSAFE=yes)
 	@$(PY) -m autograder grade $(LESSON) $(if $(REGRADE),--regrade) $(if $(UNSAFE),--unsafe)
+
+doctor: setup #! say what this machine can guarantee while it grades
+	@$(PY) -m autograder doctor
 
 feedback: setup #! write each student's feedback page (LESSON=2)
 	@$(PY) -m autograder feedback $(LESSON)

@@ -2,6 +2,8 @@
 
 import argparse
 import sys
+from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 
 from .course import CONFIG, REPOSITORY, Course, CourseError, matching, parse_date
@@ -88,6 +90,13 @@ def _parser():
         "--unsafe", action="store_true", help="run students' code outside of the jail: it may then do on this machine whatever you may"
     )
 
+    command(
+        "doctor",
+        _doctor,
+        "say what this machine can guarantee",
+        "Try out what grading relies on, and say what is missing and how to get it. Ends with 1 if `grade` would refuse to work.",
+    )
+
     one = command(
         "feedback",
         _feedback,
@@ -151,7 +160,7 @@ def _release(arguments):
         automatic, manual = release.points(course.notebook("release", lesson))
         print(f"{lesson:32} {'released' if changed else 'unchanged':10} {automatic:g} points automatic, {manual:g} by hand")
     if due:
-        print(f"Due {due:%Y-%m-%d %H:%M %Z}.")
+        print(f"Due {due:%Y-%m-%d %H:%M %Z}." + (" That is in the past: everything will count as late." if due < datetime.now(UTC) else ""))
     return 0
 
 
@@ -161,8 +170,9 @@ def _collect(arguments):
     course = _course(arguments)
     lesson = course.choose(arguments.lesson, "release")[0] if arguments.lesson else None
     at = parse_date(arguments.at) if arguments.at else None
-    status = 0
+    states = Counter()
     for outcome in intake.collect(course, arguments.folder, lesson, at):
+        states[outcome.state] += 1
         record = outcome.record
         when = f"{record['handed_in']}  {intake.shown(record['chosen'])}" if record.get("chosen") else ""
         print(f"{outcome.student:20} {outcome.lesson or '':32} {outcome.state:10} {when}".rstrip())
@@ -174,8 +184,11 @@ def _collect(arguments):
         )
         for note in notes:
             print(f"    {note}")
-        status |= outcome.state in ("refused", "unsorted")
-    return status
+    left_out = states["refused"] + states["unsorted"]
+    print(", ".join(f"{count} {state}" for state, count in states.items()) + "." if states else "There is nothing to collect.")
+    if left_out:
+        print(f"{left_out} of them will not be graded; the lines above say why.")
+    return 1 if left_out else 0
 
 
 def _grade(arguments):
@@ -191,6 +204,18 @@ def _grade(arguments):
                 print(f"    {note}", flush=True)
     print(", ".join(f"{count} {state}" for state, count in counts.items()) + "." if counts else "There is nothing to grade.")
     return 1 if counts.get("failed") else 0
+
+
+def _doctor(arguments):
+    from . import sandbox
+
+    for one in sandbox.guarantees():
+        print(f"{'yes' if one.kept else 'NO' if one.needed else 'no':4} {one.name}" + ("" if one.kept else f"\n     {one.remedy}"))
+    if not sandbox.missing():
+        print("This machine can grade.")
+        return 0
+    print("`grade` refuses to work here; `grade --unsafe` runs students' code with your rights all the same.")
+    return 1
 
 
 def _feedback(arguments):

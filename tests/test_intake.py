@@ -689,3 +689,14 @@ def test_the_wrong_folder_is_refused_whole(course, tmp_path, names, words):
     with pytest.raises(CourseError, match=words):
         list(intake.collect(course, folder))
     assert not course.received.exists() or not list(course.received.iterdir())
+
+
+def test_a_run_ends_with_a_summary(tmp_path, capsys):
+    course = released_course(tmp_path)
+    folder = tmp_path / "handed in"
+    hand_in(folder, "ada", solved(course))
+    assert main(["--course", str(course.root), "collect", str(folder)]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "1 collected."
+    hand_in(folder, "bob", b"nothing at all", "essay.txt")
+    assert main(["--course", str(course.root), "collect", str(folder)]) == 1
+    assert "will not be graded; the lines above say why." in capsys.readouterr().out.splitlines()[-1]

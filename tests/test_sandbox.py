@@ -6,10 +6,11 @@ import time
 from pathlib import Path
 
 import pytest
-from grading_course import REPOSITORY
+from grading_course import REPOSITORY, released_course
 from nbformat.v4 import new_code_cell, new_notebook
 
 from autograder import sandbox
+from autograder.cli import main
 from autograder.course import CourseError
 from autograder.execution import BoundedExecute
 
@@ -182,3 +183,23 @@ def test_groups_of_version_2_are_made_under_the_own_one(tmp_path):
     with sandbox.ControlGroup(sandbox.LIMITS, mounts) as group:  # a plain folder has no memory.max: nothing can be bounded
         assert (group.bounds_memory, group.bounds_processes, group.entrances) == (False, False, [])
     assert list((tmp_path / "unified").rglob("learning-to-see-*")) == []
+
+
+def test_the_doctor_says_what_this_machine_can_do(capsys, monkeypatch):
+    assert main(["doctor"]) == 0
+    assert capsys.readouterr().out.endswith("This machine can grade.\n")
+    monkeypatch.setattr(sandbox, "_no_jail", lambda: "bubblewrap is missing. On Debian and Ubuntu: sudo apt install bubblewrap.")
+    assert main(["doctor"]) == 1
+    told = capsys.readouterr().out
+    assert "NO   student code runs in a jail" in told
+    assert "sudo apt install bubblewrap" in told
+    assert "--unsafe" in told
+
+
+def test_grading_refuses_where_there_is_no_jail_unless_it_may_be_unsafe(tmp_path, capsys, monkeypatch):
+    course = released_course(tmp_path)
+    monkeypatch.setattr(sandbox, "_no_jail", lambda: "bubblewrap is missing.")
+    assert main(["--course", str(course.root), "grade"]) == 2
+    assert "bubblewrap is missing." in capsys.readouterr().err
+    assert main(["--course", str(course.root), "grade", "--unsafe"]) == 0
+    assert capsys.readouterr().out == "There is nothing to grade.\n"
