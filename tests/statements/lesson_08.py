@@ -33,10 +33,18 @@ def millions(number):
 # ------------------------------------------------------------------------------------------------ settings of the text
 
 LESSON.given("1000 units", "16×16", "ViT-B/16", "768 filters", "1000 filters", "ResNet-50", "Top-5", "2,000", "gives 64 numbers")
-LESSON.given("axis of 7 pixels", "kernel of 3 with", "dilations 1, 2 and 4", "Three 3×3 layers", "3×3 blur")
-LESSON.given("(2) Three", "(3) One", "(4) A 7×7", "(2) How", "(3) How", "(4) In", "(2) The", "(3) Back")  # questions, counted
+LESSON.given("axis of 7 pixels", "A 7×7", "kernel of 3 with", "dilations 1, 2 and 4", "Three 3×3 layers", "3×3 blur")
 LESSON.given(
-    "2 for attention", "3 for both", "2 errors", "of 100 ImageNet images", "H_in = 7", "1-D and 3-D", "windows of 3×3", "filters of 3×3"
+    "2 for attention",
+    "3 for both",
+    "2 for errors",
+    "fewer than 50",
+    "more than 100",
+    "of 100 ImageNet images",
+    "H_in = 7",
+    "1-D and 3-D",
+    "windows of 3×3",
+    "filters of 3×3",
 )
 LESSON.given("512 maps of 7×7 to 4,096 units", "(2) the right", "(3) evidence", '(2) "A', "(3) `sum", "(2) is", "(3) can")
 
