@@ -468,7 +468,7 @@ NUMERIC_D_KERNEL = CodeExercise(
     hints=(
         "A slope is how much the loss rises, divided by how far you went. Which two kernels do you compare for weight (m, n)?",
         "Two copies of the kernel: in one, weight (m, n) is larger by the step; in the other, smaller by it. Nothing else differs.",
-        "(loss(x, above, target) - loss(x, below, target)) / (2 * step)",
+        "(loss(above) - loss(below)) / (2 * step)",
         "Loop over the taps with np.ndindex(kernel.shape). In the loop: above, below = kernel.astype(float), kernel.astype(float); "
         "above[m, n] += step; below[m, n] -= step.",
     ),

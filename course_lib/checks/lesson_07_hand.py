@@ -302,14 +302,14 @@ NUMPY_CNN = ModelExercise(
             lambda network: not np.isfinite(_scores(network, load_mnist("test")[0][:3])).all(),
         ),
         Misconception(
-            "one-answer-for-all",
-            "It gives the same digit for every image. Either it has not been trained, or too long a step has switched all its ReLUs off.",
-            lambda network: len(np.unique(_guesses(network))) == 1,
-        ),
-        Misconception(
             "other-scale",
             "It reads images of bytes, from 0 to 255. Train it on the images of this lesson, from 0 to 1.",
             lambda network: _right_of_500(_guesses(network)) < 0.9 <= _right_of_500(_guesses(network, 255.0)),
+        ),
+        Misconception(
+            "one-answer-for-all",
+            "It gives the same digit for every image. Either it has not been trained, or too long a step has switched all its ReLUs off.",
+            lambda network: len(np.unique(_guesses(network))) == 1,
         ),
         Misconception(
             "guessing",
