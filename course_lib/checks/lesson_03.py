@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from ..kernels import CLASSIC_KERNELS
-from .exercise import Case, CodeExercise, Draw, Misconception, as_array
+from .exercise import Case, CodeExercise, Draw, Misconception, Working, as_array
 from .lesson_02 import conv2d, working
 
 SOBEL_RIGHT, SOBEL_DOWN = CLASSIC_KERNELS["Sobel Vertical"], CLASSIC_KERNELS["Sobel Horizontal"]
@@ -198,6 +198,12 @@ def comparable(value, image):
     return value[0], np.where(angle < -180 + 1e-3, angle + 360, angle)
 
 
+def _both_windows(_, index, image):
+    """The window and the two kernels that lie on it, without their products: the values are not their sum."""
+    one = working(index, _padded(image, SOBEL_RIGHT.shape, "edge"), SOBEL_RIGHT)
+    return Working(one.inputs * 2, one.mask, one.windows * 2, (SOBEL_RIGHT, SOBEL_DOWN), show_products=False)
+
+
 def _from_slopes(strength=np.hypot, angle=lambda right, down: np.degrees(np.arctan2(down, right)), of=slopes):
     """The right answer with one of its three steps open to being wrong."""
 
@@ -245,6 +251,7 @@ EDGES = CodeExercise(
     signature="edge_strength_and_angle(image)",
     outputs=("strength", "angle"),
     observe=comparable,
+    explain=_both_windows,
     parts={"core": 0.75, "bytes": 0.25},
     cases=(
         Case((np.array([[1.0, 2, 4], [1, 3, 5]]),)),

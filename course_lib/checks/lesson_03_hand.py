@@ -475,17 +475,17 @@ DIAGONAL = DesignExercise(
             "asymmetric-only",
             "One side of the diagonal has weights, the other has none. That is asymmetric, as a published page asks for, and not enough: "
             "even regions do not give 0. What is added on one side must be taken away on the other.",
-            lambda kernel: bool(np.triu(kernel, 1).any()) != bool(np.tril(kernel, -1).any()),
+            lambda kernel: bool(np.triu(kernel, 1).any()) != bool(np.tril(kernel, -1).any()) and bool(abs(kernel.sum()) > 1e-9),
         ),
         Misconception(
             "line-detector",
             "The positive weights lie on the diagonal itself. That finds thin diagonal lines. An edge has a bright side and a dark side.",
-            lambda kernel: _symmetric_with_zero_sum(kernel),
+            lambda kernel: _is_line_detector(kernel),
         ),
         Misconception(
             "all-edges",
             "This answers to edges of every direction.",
-            lambda kernel: _close_to_multiple(kernel, CLASSIC_KERNELS["Edge (Laplacian)"]),
+            lambda kernel: np.allclose(kernel, np.rot90(kernel)) and bool(abs(kernel.sum()) < 1e-6 * np.abs(kernel).max()),
         ),
     ),
     hints=(
@@ -496,13 +496,11 @@ DIAGONAL = DesignExercise(
 )
 
 
-def _symmetric_with_zero_sum(kernel):
-    """Symmetric about the main diagonal with most of its weight on it, and 0 on even regions."""
-    size = np.abs(kernel).max()
-    diagonal = np.abs(np.diag(kernel)).sum()
-    return bool(
-        np.allclose(kernel, kernel.T) and abs(kernel.sum()) <= 1e-3 * size and diagonal >= 0.4 * np.abs(kernel).sum() and kernel[0, 0]
-    )
+def _is_line_detector(kernel):
+    """Symmetric about the main diagonal, one sign along it and the other beside it, and 0 on even regions."""
+    line, beside = np.diag(kernel), kernel[~np.eye(3, dtype=bool)]
+    opposite = bool((line * line[1] > 0).all() and (beside * line[1] <= 0).all())
+    return opposite and np.allclose(kernel, kernel.T) and bool(abs(kernel.sum()) <= 1e-3 * np.abs(kernel).max())
 
 
 # ------------------------------------------------------------------------------------------------ L3.9: separable or not

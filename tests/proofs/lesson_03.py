@@ -697,7 +697,7 @@ DIAGONAL = Proof(
         "one side only": named("asymmetric-only", [[0, 1, 2], [0, 0, 1], [0, 0, 0]]),
         "a diagonal line": named("line-detector", [[2, -1, -1], [-1, 2, -1], [-1, -1, 2]]),
         "Laplacian": named("all-edges", [[0, -1, 0], [-1, 4, -1], [0, -1, 0]]),
-        "eight neighbors": named("line-detector", [[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]]),
+        "eight neighbors": named("all-edges", [[-1, -1, -1], [-1, 8, -1], [-1, -1, -1]]),
         "identity matrix": np.eye(3),
         "antisymmetric but blind": [[0, 1, -2], [-1, 0, 1], [2, -1, 0]],
         "a sum of one": [[0, 1, 2], [-1, 1, 1], [-2, -1, 0]],
