@@ -75,7 +75,7 @@ RECEPTIVE_FIELD = CodeExercise(
         ),
         Misconception(
             "stride-too-early",
-            "A layer's own stride made its own window wider. Its taps lie as far apart as the values *before* it; "
+            "A layer's own stride made its own window wider. Its taps lie as far apart as the values before it; "
             "its stride counts from the next layer on.",
             lambda layers: _field(layers, early=True),
         ),
@@ -126,7 +126,7 @@ RECEPTIVE_FIELD = CodeExercise(
         ),
         Misconception(
             "all-strides-at-once",
-            "Every layer's reach was multiplied by all strides. Only the strides *before* a layer spread its taps.",
+            "Every layer's reach was multiplied by all strides. Only the strides before a layer spread its taps.",
             _all_strides_at_once,
         ),
         Misconception(
@@ -143,7 +143,7 @@ RECEPTIVE_FIELD = CodeExercise(
     hints=(
         "Keep two numbers while you walk through the layers: how many pixels a value sees, and how many pixels lie between two neighbors.",
         "Both begin at 1. A kernel of k reaches k - 1 steps further. How long is a step, in pixels?",
-        "A step is as long as the distance of neighbors in the layer *before*. The stride makes it longer afterwards.",
+        "A step is as long as the distance of neighbors in the layer before. The stride makes it longer afterwards.",
         "For each (kernel, stride): field += (kernel - 1) * jump, then jump *= stride.",
     ),
 )
@@ -243,6 +243,8 @@ MAX_POOL2D = CodeExercise(
         Case((_maps(_fixed, 1, 2, 4, 5),), {"pool_size": 3, "stride": 1}, layout="fortran"),
         Case((_maps(_fixed, 1, 1, 6, 7),), {"pool_size": 2, "stride": 3}),
         Case((-1 - np.abs(_maps(_fixed, 1, 2, 4, 6)),)),
+        Case((_maps(_fixed, 1, 1, 2, 3),)),
+        Case((_maps(_fixed, 1, 1, 4, 3),), {"pool_size": 3, "stride": 2}),
         Case((_maps(_fixed, 2, 1, 3, 4),), {"pool_size": 1, "stride": 1}),
         Case((_maps(_fixed, 1, 3, 3, 5),), {"pool_size": 3, "stride": 3}),
         Case((_maps(_fixed, 1, 1, 4, 6).astype(np.int64),), part="integers"),
@@ -253,7 +255,7 @@ MAX_POOL2D = CodeExercise(
     misconceptions=(
         Misconception(
             "size-from-stride-only",
-            "The output's size was taken as H // stride, without the window's size. That agrees when both are 2. With a window of 3, "
+            "The output's size was taken as H // stride, without the window's size. That is right when window and stride are equal. Else "
             "the last windows reach over the edge.",
             published_max_pool2d,
         ),
@@ -455,7 +457,7 @@ EQUIVARIANCE_ERROR = CodeExercise(
         Misconception(
             "not-moved-back",
             "The two maps were compared pixel by pixel, as they are. That asks whether the output stayed the same (invariance). "
-            "Does it come out *moved*?",
+            "Does it come out moved along?",
             _against(lambda y, down, right: y),
         ),
         Misconception(

@@ -96,6 +96,8 @@ LESSON.states(
 
 # ------------------------------------------------------------------------------------------------ 4: moving
 
+LESSON.given("7 has become 9")
+LESSON.states("equivariance-text", "the error is {}", 9 - 7)
 LESSON.states("measure-shifts-why", "a step of {} pixels", step_of(MnistCNN().features))
 LESSON.states("think-5-a", "in steps of {} pixels", step_of(MnistCNN().features))
 LESSON.states("published-pair", "fall in cell ({}, {})", 10 // 2, 21 // 2)
