@@ -68,8 +68,8 @@ def test_inception_v3_takes_7x7_apart():
 
 def test_other_ways_to_slide_by_torch():
     size = F.conv1d(torch.zeros(1, 1, 7), torch.zeros(1, 1, 3), dilation=2).shape[-1]
-    layers = [torch.nn.Conv2d(1, 1, 3, dilation=dilation, bias=False) for dilation in (1, 2, 4)]
-    field = 33 - torch.nn.Sequential(*layers)(torch.zeros(1, 1, 33, 33)).shape[-1] + 1
+    layers = [torch.nn.Conv2d(1, 1, 3, dilation=dilation, bias=False) for dilation in (1, 2, 4, 8)]
+    field = 40 - torch.nn.Sequential(*layers)(torch.zeros(1, 1, 40, 40)).shape[-1] + 1
     apart = torch.nn.Conv2d(1, 1, (7, 1), bias=False), torch.nn.Conv2d(1, 1, (1, 7), bias=False)
     assert check("L8.1", [size, field, sum(map(count, layers)), sum(map(count, apart))]).passed
 

@@ -38,9 +38,10 @@ class TableExercise(HandExercise):
 
 # ------------------------------------------------------------------------------------------------ L8.1: other ways to slide
 
+_DILATIONS = (1, 2, 4, 8)
 _SIZE = arithmetic.output_size(7, 3, dilation=2)
-_FIELD = arithmetic.receptive_field([(3, 1, dilation) for dilation in (1, 2, 4)])
-_WEIGHTS = 3 * 9
+_FIELD = arithmetic.receptive_field([(3, 1, dilation) for dilation in _DILATIONS])
+_WEIGHTS = len(_DILATIONS) * 9
 _SEPARATED = 7 + 7
 
 OTHER_WAYS = TableExercise(
@@ -48,28 +49,28 @@ OTHER_WAYS = TableExercise(
     title="taps apart, and kernels taken apart",
     points=2,
     expected=(_SIZE, _FIELD, _WEIGHTS, _SEPARATED),
-    labels=("outputs", "receptive field", "weights of the three layers", "products, taken apart"),
+    labels=("outputs", "receptive field", "weights of the four layers", "products, taken apart"),
     misconceptions=(
         Misconception(
             "dilation-forgotten",
             "The first two are right for kernels without dilation. Spread taps cover more pixels: d (k - 1) + 1 of them.",
-            (arithmetic.output_size(7, 3), arithmetic.receptive_field([(3, 1, 1)] * 3), _WEIGHTS, _SEPARATED),
+            (arithmetic.output_size(7, 3), arithmetic.receptive_field([(3, 1, 1)] * 4), _WEIGHTS, _SEPARATED),
         ),
         Misconception(
             "gaps-count-as-weights",
             "What lies between the taps has no weights. Each of the kernels has nine, however far apart they are.",
-            (_SIZE, _FIELD, sum((2 * d + 1) ** 2 for d in (1, 2, 4)), _SEPARATED),
+            (_SIZE, _FIELD, sum((2 * d + 1) ** 2 for d in _DILATIONS), _SEPARATED),
         ),
         Misconception(
             "fields-added",
-            "Those are the widths of the three kernels, added. Each layer adds what its kernel covers less one, because its middle tap "
+            "Those are the widths of the four kernels, added. Each layer adds what its kernel covers less one, because its middle tap "
             "was there before.",
-            (_SIZE, sum(2 * d + 1 for d in (1, 2, 4)), _WEIGHTS, _SEPARATED),
+            (_SIZE, sum(2 * d + 1 for d in _DILATIONS), _WEIGHTS, _SEPARATED),
         ),
         Misconception(
             "last-layer-only",
             "That is what the last kernel covers of the map below it. Each cell of that map already sees several pixels.",
-            (_SIZE, 2 * 4 + 1, _WEIGHTS, _SEPARATED),
+            (_SIZE, 2 * 8 + 1, _WEIGHTS, _SEPARATED),
         ),
         Misconception(
             "d-times-k",
@@ -85,7 +86,7 @@ OTHER_WAYS = TableExercise(
     hints=(
         "Taps that lie d apart: k of them cover d (k - 1) + 1 pixels. Put that in the place of k.",
         "For the receptive field begin with 1. Each layer adds d (k - 1).",
-        "7 - 5 + 1. Then 1 + 2 + 4 + 8. The gaps have no weights. The last: a column of seven, then a row of seven.",
+        "7 - 5 + 1. Then 1 + 2 + 4 + 8 + 16. The gaps have no weights. The last: a column of seven, then a row of seven.",
     ),
 )
 

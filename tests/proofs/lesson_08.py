@@ -485,11 +485,11 @@ PROOFS = (
     worked_out(
         "L8.1",
         {
-            "counted in two dimensions": [9, 15, 27, 14],
-            "three weights a layer": [3, 15, 9, 14],
-            "biases counted": [3, 15, 30, 14],
-            "receptive field as an area": [3, 225, 27, 14],
-            "size with padding": [7, 15, 27, 14],
+            "counted in two dimensions": [9, 31, 36, 14],
+            "three weights a layer": [3, 31, 12, 14],
+            "biases counted": [3, 31, 40, 14],
+            "receptive field as an area": [3, 961, 36, 14],
+            "size with padding": [7, 31, 36, 14],
         },
     ),
     worked_out(

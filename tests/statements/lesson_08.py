@@ -33,7 +33,7 @@ def millions(number):
 # ------------------------------------------------------------------------------------------------ settings of the text
 
 LESSON.given("1000 units", "16×16", "ViT-B/16", "768 filters", "1000 filters", "ResNet-50", "Top-5", "2,000", "gives 64 numbers")
-LESSON.given("axis of 7 pixels", "A 7×7", "kernel of 3 with", "dilations 1, 2 and 4", "Three 3×3 layers", "3×3 blur")
+LESSON.given("axis of 7 pixels", "A 7×7", "kernel of 3 with", "dilations 1, 2, 4 and 8", "Four 3×3 layers", "3×3 blur")
 LESSON.given(
     "2 for attention",
     "3 for both",
