@@ -329,6 +329,11 @@ AGREES = CodeExercise(
             _compared(lambda a, b: (a - b <= _limit(b)).all()),
         ),
         Misconception(
+            "plain-allclose",
+            "np.allclose stretches shapes that do not fit, and near zero its own limit is far smaller than 0.00001. Mind both.",
+            _compared(lambda a, b: np.allclose(a, b), shapes=False),
+        ),
+        Misconception(
             "shapes-not-compared",
             "NumPy stretches an array of one row over one of many before it subtracts (broadcasting). Compare the shapes first.",
             _compared(lambda a, b: _stretched(a, b), shapes=False),
@@ -528,6 +533,20 @@ FEATURE_MAPS = CodeExercise(
 # ------------------------------------------------------------------------------------------------ true_convolution
 
 
+def _convolution_working(index, x, w):
+    """One value of one map, channel by channel, with the kernels as they meet the window: turned by 180 degrees."""
+    image, filters = np.asarray(x)[index[0]], np.asarray(w)[index[1], :, ::-1, ::-1]
+    return _window_working(index[2:], image, filters)
+
+
+def _window_working(corner, image, filters, bias=0.0):
+    """A window of an image (C, H, W) that starts at this corner, and the filter (C, kH, kW) over it."""
+    rows, columns = (slice(start, start + size) for start, size in zip(corner, filters.shape[1:], strict=True))
+    mask = np.zeros(image.shape[1:], dtype=bool)
+    mask[rows, columns] = True
+    return Working(tuple(image), mask, tuple(image[:, rows, columns]), tuple(filters), bias=bias)
+
+
 def true_convolution(x, w):
     """The right answer: every kernel turned by 180 degrees, then the layer's cross-correlation."""
     return _correlated(x, np.flip(np.asarray(w), (2, 3)))
@@ -552,6 +571,7 @@ TRUE_CONVOLUTION = CodeExercise(
     reference=true_convolution,
     signature="true_convolution(x, w)",
     tensors=True,
+    explain=_convolution_working,
     cases=(
         Case((PROBE[None, None, :4, :5], np.array([[[[1.0, 2], [3, -4]]]]))),
         Case((PROBE[None, None, :4, :5], _SOBEL)),
@@ -747,7 +767,7 @@ IMAGES_TO_TENSOR = CodeExercise(
     ),
     hints=(
         "Two kinds of images: with 3 axes they are gray, with 4 they have color. `images.ndim` tells.",
-        "Gray: images[:, None] puts in an axis of length 1. Color: the new axes are the old axes 0, 3, 1 and 2.",
+        "Gray: images[..., None] adds an axis of length 1 at the end. Then, as for color: the new axes are the old axes 0, 3, 1 and 2.",
         "Dividing bytes by 255 gives NumPy's float64. The layer wants float32.",
         "torch.tensor(images / 255, dtype=torch.float32), once the axes are in place.",
     ),
@@ -801,11 +821,7 @@ def _random_weights(weight, bias):
 def _keras_working(index, weight, bias):
     """One value of one map, channel by channel."""
     kernels = np.asarray(weight, dtype=float).transpose(3, 2, 0, 1)[index[0]]
-    rows, columns = (slice(start, start + size) for start, size in zip(index[1:], kernels.shape[1:], strict=True))
-    x = _boxes(weight)
-    mask = np.zeros(PROBE.shape, dtype=bool)
-    mask[rows, columns] = True
-    return Working(tuple(x), mask, tuple(x[:, rows, columns]), tuple(kernels), bias=float(np.asarray(bias)[index[0]]))
+    return _window_working(index[1:], _boxes(weight), kernels, bias=float(np.asarray(bias)[index[0]]))
 
 
 def _keras_weights(*shape):
