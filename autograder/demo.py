@@ -22,7 +22,12 @@ from .notebooks import is_test
 
 HANDS = "01_hand_calculations"
 SCRATCH = "02_convolution_from_scratch"
+KERNELS = "03_classic_kernels"
+PYTORCH = "04_pytorch_verification"
+STACKED = "05_stacked_convolutions"
 TRAINING = "06_cnn_training"
+BACKWARD = "07_backpropagation"
+BEYOND = "08_beyond"
 DUE = datetime(2025, 3, 1, 23, 59, tzinfo=UTC)
 SETTINGS = """\
 # A made-up class (see autograder/demo.py): the course's own settings, but this folder, and less patience with endless loops.
@@ -188,6 +193,47 @@ CLASS = (
         damage=without("check-conv2d"),
         scores={f"check-{name}": 0 for name in AFTER_STRIDE},
         says=("check-conv2d was missing: put back as released",),
+    ),
+    *(HandIn("ada", lesson, "everything right") for lesson in (KERNELS, PYTORCH, STACKED, TRAINING, BACKWARD, BEYOND)),
+    HandIn(
+        "ines",
+        KERNELS,
+        "the two slopes exchanged in 8.2, which only the angle shows",
+        answers={"ex-edges": swap("np.arctan2(g_y, g_x)", "np.arctan2(g_x, g_y)")},
+        scores={"check-edges": 0},
+        shows=("as published",),
+    ),
+    HandIn(
+        "jonas",
+        PYTORCH,
+        "the kernel flipped along one axis only",
+        answers={"ex-true-convolution": swap("w.flip(2, 3)", "w.flip(3)")},
+        scores={"check-true-convolution": 0},
+        shows=("flipped left right only",),
+    ),
+    HandIn(
+        "kira",
+        STACKED,
+        "the mean taken for the maximum in the pooling",
+        answers={"ex-max-pool2d": swap("window.max(axis=(2, 3))", "window.mean(axis=(2, 3))")},
+        scores={"check-max-pool2d": 0},
+        shows=("mean for max",),
+    ),
+    HandIn(
+        "leo",
+        BACKWARD,
+        "gradients of overlapping windows not added up",
+        answers={"ex-conv2d-backward": swap("d_padded[window] += ", "d_padded[window] = ")},
+        scores={"check-conv2d-backward": 0},
+        shows=("windows overwrite",),
+    ),
+    HandIn(
+        "mila",
+        BEYOND,
+        "rows and columns exchanged in the filters of the patches",
+        answers={"ex-patch-filters": swap("transpose(3, 2, 0, 1)", "transpose(3, 2, 1, 0)")},
+        scores={"check-patch-filters": 0},
+        shows=("rows and columns exchanged",),
     ),
 )
 
