@@ -445,6 +445,7 @@ EQUIVARIANCE_ERROR = CodeExercise(
         _equivariance_case(_fixed, 1, 4, 3, 2, 0, layout="fortran"),
         _equivariance_case(_fixed, 3, 3, 5, 0, 0),
         _equivariance_case(_fixed, 2, 4, 6, 1, 3, noise=False),
+        Case((np.array([[[5.0, 5, 9]]]), np.array([[[7.0, 4, 0]]]), 0, 1)),
         Case((np.array([[[1.0, 2, 3]], [[4, 5, 6]]]), np.array([[[40.0, 1, 2]], [[50, 4, 8]]]), 0, 1)),
         _equivariance_case(_fixed, 2, 5, 3, 3, 1),
         Case((np.array([[[3, 250, 7]]], np.uint8), np.array([[[9, 8, 200]]], np.uint8), 0, 1), part="integers"),

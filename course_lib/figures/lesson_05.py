@@ -92,7 +92,7 @@ def show_pooling(values, pool=2, stride=2):
             ax.add_patch(plt.Rectangle((j * stride, i * stride), pool, pool, facecolor="none", edgecolor=BLUE, linewidth=3, zorder=4))
     top = (values.shape[0] - rows) / 2
     draw_grid(ax, largest, "largest", left=values.shape[1] + 2, top=top, mark=np.ones(largest.shape, dtype=bool))
-    draw_grid(ax, mean, "mean", left=values.shape[1] + columns + 4, top=top)
+    draw_grid(ax, mean, "mean", left=values.shape[1] + columns + 4, top=top, size=9)
     bare_axes(ax, values.shape[1] + 2 * columns + 4, values.shape[0], margin=1)
     words = ["; ".join(" ".join(number_text(v) for v in row) for row in part) for part in (values, largest, mean)]
     return Picture(
