@@ -9,7 +9,7 @@ import nbformat
 import pytest
 from lessons import SOLUTIONS
 from playwright.sync_api import expect
-from test_lab import Lab, browser, lab, page  # noqa: F401 (fixtures)
+from test_lab import SECONDS, browser, lab  # noqa: F401 (two fixtures)
 
 from course_lib import quiz
 from course_lib.quizzes import FOLDER, NEEDS_A_NOTEBOOK, quizzes
@@ -124,6 +124,7 @@ def test_no_quiz_of_that_name():
 # ------------------------------------------------------------------------------------------------ in JupyterLab
 
 NAME = next(iter(quizzes()))
+MANY = "shapes-of-a-layer"  # has a question with two right answers
 
 
 @pytest.fixture(scope="module")
@@ -134,34 +135,39 @@ def work(tmp_path_factory):
     cells = [
         nbformat.v4.new_markdown_cell(r"# A quiz" + "\n\n" + r"$$\sum_{m} x^2$$"),
         nbformat.v4.new_code_cell(f"from course_lib import quiz\nquiz({NAME!r})"),
+        nbformat.v4.new_code_cell(f"quiz({MANY!r})"),
     ]
     kernel = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), folder / "quiz.ipynb")
     return folder
 
 
-@pytest.fixture
-def asked(page, lab):  # noqa: F811
+@pytest.fixture(scope="module")
+def asked(browser, lab):  # noqa: F811
     """The quiz as it stands in JupyterLab after its cell was run; `page.asked` holds every address that was asked for."""
+    page = browser.new_page()
+    page.set_default_timeout(SECONDS * 1000)
     page.asked = []
     page.on("request", lambda request: page.asked.append(request.url))
     page.goto(f"{lab.base}/lab/workspaces/quiz/tree/quiz.ipynb?token={lab.token}")
     expect(page.locator(".jp-Notebook mjx-container").first).to_be_visible()
+    expect(page.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible()  # a cell that is run before is lost
     page.locator(".jp-CodeCell .cm-content").first.click()
     page.keyboard.press("Shift+Enter")
     expect(page.locator(".Quiz").first).to_be_visible()
     expect(page.get_by_role("status").first).to_be_attached()
-    return page
+    yield page
+    page.close()
 
 
-def option(page, correct):  # noqa: F811
+def option(page, correct):
     """An option of the first question: its element and what it says when it is chosen."""
     answer = next(answer for answer in quizzes()[NAME][0]["answers"] if answer["correct"] is correct)
     box = page.locator(".Quiz").first
     return box.locator("label").filter(has_text=answer["answer"].replace("`", "")).first, answer["feedback"].replace("`", "")
 
 
-def feedback(page):  # noqa: F811
+def feedback(page):
     return page.locator(".Quiz").first.get_by_role("status")
 
 
@@ -176,6 +182,18 @@ def test_the_right_option_is_right_by_the_keyboard_too(asked):
     label.get_by_role("radio").focus()
     asked.keyboard.press("Space")
     expect(feedback(asked)).to_have_text(f"Right. {explanation}")
+
+
+def test_several_right_options_are_boxes_to_tick(asked):
+    question = next(question for question in quizzes()[MANY] if question["type"] == "many_choice")
+    asked.locator(".jp-CodeCell .cm-content").nth(1).click()
+    asked.keyboard.press("Shift+Enter")
+    group = asked.get_by_role("group", name=question["question"])
+    right = [answer["answer"] for answer in question["answers"] if answer["correct"]]
+    for answer in right:
+        group.get_by_role("checkbox", name=answer).click()
+        expect(group.get_by_role("checkbox", name=answer)).to_be_checked()
+    expect(group.locator("xpath=..").get_by_role("status")).to_contain_text(f"[{len(right)}/{len(right)}]")
 
 
 def test_nothing_asks_another_machine(asked, lab):  # noqa: F811
