@@ -712,8 +712,11 @@ MAX_POOL2D_BACKWARD = CodeExercise(
 
 # ------------------------------------------------------------------------------------------------ conv_forward
 
+_HALF_WEIGHTS = Case((np.array([[[[1.0, 2, 3], [4, 5, 7]]]]), np.array([[[[0.5, -1.5]]]]), np.array([0.25])))  # decimals in the weights
+
 CONV_FORWARD = replace(
     CONV_LAYER,
+    cases=(*CONV_LAYER.cases, _HALF_WEIGHTS),
     name="conv_forward",
     title="a fast convolutional layer",
     points=2,
@@ -811,7 +814,7 @@ def _layer_backward_working(part, index, d_out, x, w, stride=1, padding=0):
     if part == "d_x":
         n, c, *place = index
         return _d_x_working(place, list(d_out[n]), list(w[:, c]), stride, padding)
-    if part == "d_w":
+    if part == "d_w" and len(x) == 1:  # the card would call several images channels
         o, c, *place = index
         return _d_kernel_working(place, list(d_out[:, o]), list(x[:, c]), stride, padding)
     return None

@@ -15,7 +15,9 @@ LESSON = Statements("07_backpropagation")
 
 # ------------------------------------------------------------------------------------------------ settings and quotations
 
-LESSON.given("the top left 2×2 part of the image", r"\frac{L(w + h) - L(w - h)}{2 h}", "turned by 180 degrees")
+LESSON.given(
+    "the top left 2×2 part of the image", r"\frac{1}{2} \sum (Y - T)^2", r"\frac{L(w + h) - L(w - h)}{2 h}", "turned by 180 degrees"
+)
 LESSON.given("a step of `1e-5`", "a step near `1e-5`", "`step=1e-14`")
 LESSON.given("A batch of 50 digits and 8 filters")
 LESSON.given("the window holds 1, 5, 3 and 4", "if the 3 becomes 3.01? If the 5 becomes 5.01?")
