@@ -71,7 +71,7 @@ def test_the_first_loss_is_that_of_knowing_nothing_and_the_last_is_small():
 
 
 def test_the_dense_network_reaches_its_number():
-    assert 97.3 <= curves()["dense network"][-1] <= 98.4
+    assert 98.0 <= curves()["dense network"][-1] <= 98.8
 
 
 def test_lenet_reaches_99_percent_in_three_epochs():
@@ -108,9 +108,9 @@ def test_the_commonest_mistake_is_the_darkest_entry():
     assert f"{count} times a {label} for a {predicted}" in alt("confusion-figure")
 
 
-def test_about_a_hundred_digits_are_wrong():
+def test_fewer_than_a_hundred_digits_are_wrong():
     right = int(re.search(r"(\d+) of 10000 right", alt("confusion-figure"))[1])
-    assert 60 <= 10_000 - right <= 100
+    assert 40 <= 10_000 - right < 100
 
 
 def test_twelve_mistakes_are_shown_and_some_are_held_nearly_certain():
@@ -119,13 +119,9 @@ def test_twelve_mistakes_are_shown_and_some_are_held_nearly_certain():
     assert max(confidence) >= 95
 
 
-def test_several_learned_filters_are_positive_on_one_side_and_negative_on_the_other():
-    kernels = [
-        image.get_array()
-        for ax in LESSON.results["filters-figure"][1].figure.axes
-        for image in ax.images
-        if image.get_array().shape == (5, 5)
-    ]
+def test_some_learned_filters_are_positive_on_one_side_and_negative_on_the_other():
+    kernels = [image.get_array() for ax in LESSON.results["filters-figure"][1].figure.axes for image in ax.images]
+    kernels = [kernel for kernel in kernels if kernel.shape == (5, 5)]
     rows, columns = np.mgrid[-2:3, -2:3]
     assert len(kernels) == 6
 
@@ -133,19 +129,21 @@ def test_several_learned_filters_are_positive_on_one_side_and_negative_on_the_ot
         slopes = [(kernel * axis).sum() ** 2 / (axis**2).sum() for axis in (rows, columns)]
         return sum(slopes) / ((kernel - kernel.mean()) ** 2).sum()
 
-    assert sum(explained_by_a_slope(kernel) > 0.4 for kernel in kernels) >= 3
+    assert sorted(map(explained_by_a_slope, kernels))[-2] > 0.25  # of noise, a twelfth
 
 
 # ------------------------------------------------------------------------------------------------ 8 and 9: moved, shuffled
 
 
-def test_a_pixel_costs_lenet_little_and_four_cost_nearly_all():
+def test_both_forgive_a_pixel_and_four_cost_lenet_most_digits():
     lenet, dense = shifts()["LeNet-5"], shifts()["dense network"]
     assert len(lenet) == len(dense) == 5
     assert lenet == sorted(lenet, reverse=True)
-    assert lenet[0] - lenet[1] < 4 < dense[0] - dense[1]
+    assert lenet[0] - lenet[1] < 1
+    assert dense[0] - dense[1] < 2.5
+    assert dense[0] - dense[2] > 2 * (lenet[0] - lenet[2])
     assert lenet[4] < 50
-    assert all(a > b for a, b in zip(lenet[:4], dense[:4], strict=True))
+    assert all(a > b for a, b in zip(lenet, dense, strict=True))
 
 
 def test_most_digits_have_four_empty_pixels_around_them():
@@ -153,9 +151,10 @@ def test_most_digits_have_four_empty_pixels_around_them():
     assert (images[:, :4] > 0).mean() + (images[:, :, :4] > 0).mean() < 0.01
 
 
-def test_pooling_keeps_only_some_values_the_same():
-    same, alive = map(int, re.search(r"(\d+) of (\d+) values", printed("shift-maps-run")).groups())
-    assert same < 0.2 * alive
+def test_one_pooling_keeps_a_good_part_the_same_and_two_next_to_nothing():
+    counts = {name: (int(same), int(alive)) for name, same, alive in re.findall(r"(S\d): (\d+) of (\d+)", printed("shift-maps-run"))}
+    assert counts["S2"][0] > 0.25 * counts["S2"][1]
+    assert counts["S4"][0] < 0.1 * counts["S4"][1]
 
 
 def test_c1_moves_along_with_the_digit():

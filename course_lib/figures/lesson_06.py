@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from .drawing import BLUE, INK, LINE, MARK_EDGE, MARK_FILL, QUIET, TONES, Picture
 
@@ -75,9 +76,8 @@ def show_training(histories, window=40):
         accuracy.plot(range(1, epochs + 1), reached, color=color, linestyle=dashes, marker=marker, label=name)
         for epoch, value in enumerate(reached, 1):
             accuracy.annotate(f"{value:.2f}", (epoch, value), xytext=(0, 7), textcoords="offset points", ha="center", size=8.5, color=color)
-        words.append(
-            f"{name}: the loss falls from {smooth[0]:.2f} to {smooth[-1]:.3f}; right after each epoch: {', '.join(f'{v:.2f} %' for v in reached)}"
-        )
+        told = ", ".join(f"{value:.2f} %" for value in reached)
+        words.append(f"{name}: the loss falls from {smooth[0]:.2f} to {smooth[-1]:.3f}; right after each epoch: {told}")
     losses.set(yscale="log", xlabel="epochs", ylabel="cross-entropy (log scale)")
     losses.set_title(f"Loss, mean of {window} steps", size=11)
     accuracy.set(xlabel="epochs", ylabel="test digits right, in %")
@@ -105,13 +105,14 @@ def show_confusion(matrix, title="What the digits were taken for"):
     shown = ax.imshow(mistakes, cmap="Oranges", vmin=0, vmax=max(1, mistakes.max()))
     for (row, column), count in np.ndenumerate(matrix):
         dark = mistakes[row, column] > 0.6 * mistakes.max()
-        color = "white" if dark and row != column else INK if count else LINE
+        color = "white" if dark and row != column else INK if count else QUIET
         ax.text(column, row, f"{count}", ha="center", va="center", size=9 if row == column else 10, color=color)
         if row == column:
             ax.add_patch(plt.Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor="none", edgecolor=LINE, linewidth=1.2))
     ax.set(xticks=range(classes), yticks=range(classes), xlabel="taken for", ylabel="the digit is a")
     ax.set_title(title, size=12)
-    figure.colorbar(shown, ax=ax, shrink=0.8, label="mistakes (the diagonal is not colored)")
+    scale = figure.colorbar(shown, ax=ax, shrink=0.8, label="mistakes (the diagonal is not colored)")
+    scale.locator = MaxNLocator(integer=True)
     order = np.argsort(-mistakes, axis=None, kind="stable")[:3]
     worst = [np.unravel_index(place, mistakes.shape) for place in order]
     told = ", ".join(f"{mistakes[place]} times a {place[0]} for a {place[1]}" for place in worst)
@@ -194,7 +195,7 @@ def show_accuracy_by_shift(shifts, curves):
     ax.margins(x=0.08)
     ax.grid(color="#e5e7ea")
     ax.legend(fontsize=9)
-    ax.set_title("Moved digits, and networks that never saw one", size=12)
+    ax.set_title("Moved digits: how many are still right", size=12)
     told = ". ".join(
         f"{name}: {', '.join(f'{100 * value:.1f} % at {shift}' for shift, value in zip(shifts, values, strict=True))}"
         for name, values in curves.items()
@@ -212,7 +213,7 @@ def show_bars(names, groups, title):
     groups : mapping of str to sequence of float
         From a label to one accuracy, from 0 to 1, for each name.
     """
-    figure, ax = plt.subplots(figsize=(6.4, 3.6), layout="constrained")
+    figure, ax = plt.subplots(figsize=(6.4, 3.9), layout="constrained")
     width, fills = 0.8 / len(groups), (("white", "///"), (MARK_FILL, ""))
     least = min(min(values) for values in groups.values())
     for number, ((label, values), (fill, hatch)) in enumerate(zip(groups.items(), fills, strict=False)):
@@ -222,6 +223,6 @@ def show_bars(names, groups, title):
     ax.set_xticks(range(len(names)), names)
     ax.set(ylabel="test digits right, in %", ylim=(np.floor(100 * least) - 1, 100.6))
     ax.set_title(f"{title} (the axis does not start at 0)", size=11.5)
-    ax.legend(fontsize=9, loc="lower center", ncols=len(groups))
+    figure.legend(fontsize=9, loc="outside lower center", ncols=len(groups))
     told = "; ".join(f"{name}, {label}: {100 * values[n]:.2f} %" for n, name in enumerate(names) for label, values in groups.items())
     return Picture(figure, f"{title}. {told}.")
