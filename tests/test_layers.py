@@ -1,6 +1,8 @@
 """NumPy layers against torch's of the same name, their gradients against finite differences; and that a small network learns."""
 
 import doctest
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -323,3 +325,8 @@ def test_example_in_the_docstring():
     result = doctest.testmod(layers)
     assert result.attempted > 0
     assert result.failed == 0
+
+
+def test_no_torch_and_no_matplotlib_is_loaded():
+    code = "import sys; from course_lib.layers import Sequential; print([name for name in ('torch', 'matplotlib', 'scipy') if name in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True).stdout == "[]\n"

@@ -705,8 +705,8 @@ MAX_POOL2D_BACKWARD = CodeExercise(
         "cell of every window at once.",
         "Compute the maxima y first. Cell (m, n) wins where it equals y and no earlier cell of that window has won: keep a mask of "
         "windows still open.",
-        "wins = open & (cell == y), then d_x[that slice] += wins * d_out, then open &= ~wins. Begin with open = np.ones(d_out.shape, "
-        "dtype=bool).",
+        "wins = free & (cell == y), then d_x[that slice] += wins * d_out, then free &= ~wins. Begin with "
+        "free = np.ones(d_out.shape, dtype=bool).",
     ),
 )
 
