@@ -16,7 +16,15 @@ from .verdict import CheckFailed, Hint, Verdict
 _LESSONS = sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name.startswith("lesson_"))
 EXERCISES = {exercise.name: exercise for name in _LESSONS for exercise in importlib.import_module(f".{name}", __name__).EXERCISES}
 
-NUMBERS = {"7.1": "conv2d", "7.2": "conv2d_padded", "7.3": "conv2d_strided"}  # functions that go by a number in the text too
+NUMBERS = {  # functions that go by a number in the text too
+    "7.1": "conv2d",
+    "7.2": "conv2d_padded",
+    "7.3": "conv2d_strided",
+    "8.1": "filter_image",
+    "8.2": "edge_strength_and_angle",
+    "9.1": "load_kernel",
+    "9.2": "feature_maps",
+}
 
 _hints_given = collections.Counter()
 

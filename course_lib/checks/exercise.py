@@ -463,6 +463,8 @@ class CodeExercise(Exercise):
         From (index, *args, **kwargs) of a case to a `Working`.
     exact : bool
         True where the answer is a count and must be exact.
+    truth : bool
+        True where the answer is True or False, and is shown so.
     outputs : tuple of str
         Names of the values, where the function returns several.
     tensors : bool
@@ -479,6 +481,7 @@ class CodeExercise(Exercise):
     parts: Mapping = field(default_factory=lambda: {"core": 1.0})
     explain: Callable | None = None
     exact: bool = False
+    truth: bool = False
     outputs: tuple = ()
     tensors: bool = False
     observe: Callable | None = None
@@ -600,6 +603,8 @@ class CodeExercise(Exercise):
             first = next((n for n in range(len(wanted)) if not agree(got[n], wanted[n], self.tolerance)), 0)
             got, wanted, part = got[first], wanted[first], self.outputs[first]
         index = None if got is None else first_wrong(got, wanted, self.tolerance)
+        if self.truth and np.shape(got) == () and got in (0, 1):
+            got, wanted = bool(got), bool(wanted)
         working = None
         if self.explain and not (got is None or index is None):
             working = self.explain(index, *case.args, **case.kwargs) if not part else self.explain(part, index, *case.args, **case.kwargs)

@@ -295,6 +295,7 @@ AGREES = CodeExercise(
     points=3,
     reference=agrees,
     signature="agrees(a, b)",
+    truth=True,
     exact=True,
     cases=(
         Case((_SMALL, _SMALL.copy())),

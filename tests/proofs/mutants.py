@@ -8,6 +8,7 @@ import contextlib
 import difflib
 import functools
 import re
+import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,6 @@ from types import CodeType
 
 import libcst
 import nbformat
-import numpy as np
 from mutmut.mutation.file_mutation import MutationVisitor
 from mutmut.mutation.mutators import mutation_operators
 from mutmut.mutation.pragma_handling import IgnoredCode
@@ -103,16 +103,33 @@ class Mutant:
         return self.name, self.before, self.after
 
 
+@functools.cache
 def model_answers():
-    """The functions that the solutions hand to `check`: exercise's name -> source, in the order of the lessons."""
+    """The functions that the solutions hand to `check`: exercise's name -> (source, lesson), in the order of the lessons."""
     found = {}
     for path in sorted(SOLUTIONS.glob("*/*.ipynb")):
-        cells = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+        cells = _code(path)
         definitions = {match[1]: source for source in cells if (match := re.match(r"def (\w+)\(", source))}
         for source in cells:
             call = re.fullmatch(r'check\("(.+?)", (\w+)\)', source.strip())
             if call and isinstance(EXERCISES.get(call[1]), CodeExercise) and call[1] == call[2]:
-                found[call[1]] = re.sub(r"^ *### (BEGIN|END) SOLUTION\n?", "", definitions[call[2]], flags=re.MULTILINE)
+                answer = re.sub(r"^ *### (BEGIN|END) SOLUTION\n?", "", definitions[call[2]], flags=re.MULTILINE)
+                found[call[1]] = answer, path.stem
+    return found
+
+
+def _code(path):
+    return [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+
+
+def namespaces():
+    """What the model answers of each lesson find around them: its first cell, which imports, and each other."""
+    found = {}
+    for source, lesson in model_answers().values():
+        if lesson not in found:
+            found[lesson] = {"__name__": lesson}
+            exec(_code(SOLUTIONS / lesson / f"{lesson}.ipynb")[0], found[lesson])
+        exec(source, found[lesson])
     return found
 
 
@@ -140,23 +157,26 @@ def survives(mutant, namespace):
 
 
 @functools.cache
-def run():
-    """Try every mutant: (how many there are by exercise, those that survive)."""
+def run(only=()):
+    """Try every mutant, or those of some exercises: (how many there are by exercise, those that survive)."""
     from course_lib.checks import exercise
 
-    answers, namespace = model_answers(), {"np": np}
-    for source in answers.values():
-        exec(source, namespace)
+    around = namespaces()
     usual, exercise.TIME_LIMIT = exercise.TIME_LIMIT, SECONDS
     try:
-        every = [mutant for name, source in answers.items() for mutant in mutants(name, source)]
-        return Counter(mutant.name for mutant in every), [mutant for mutant in every if survives(mutant, namespace)]
+        every = [
+            (mutant, around[lesson])
+            for name, (source, lesson) in model_answers().items()
+            if not only or name in only
+            for mutant in mutants(name, source)
+        ]
+        return Counter(mutant.name for mutant, _ in every), [mutant for mutant, namespace in every if survives(mutant, namespace)]
     finally:
         exercise.TIME_LIMIT = usual
 
 
 if __name__ == "__main__":
-    tried, alive = run()
+    tried, alive = run(tuple(sys.argv[1:]))
     for mutant in alive:
         reason = EQUIVALENT.get(mutant.change)
         print(f"{mutant.name} passes with\n    {mutant.after}\ninstead of\n    {mutant.before}\n    {reason or 'NOT LISTED'}\n")
