@@ -63,8 +63,7 @@ def test_gradients_add_up():
 def test_the_first_loss_is_that_of_knowing_nothing_and_the_last_is_small():
     losses = [float(line.split()[-1]) for line in printed("first-steps-run").splitlines()]
     assert losses[0] == pytest.approx(-np.log(0.1), abs=0.15)
-    assert losses[-1] < 0.5
-    assert losses == sorted(losses, reverse=True)
+    assert losses[0] > 2 * losses[1] > 4 * losses[-1]
 
 
 # ------------------------------------------------------------------------------------------------ 3 to 5: trained
