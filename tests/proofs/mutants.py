@@ -69,16 +69,55 @@ PADDED_TO_FLOAT = "image = np.pad(image, padding).astype(float)", "image = np.pa
 BATCH_TO_FLOAT = tuple(
     f"x = np.pad(x, ((0, 0), (0, 0), (padding, padding), (padding, padding))).astype({dtype})" for dtype in ("float", "None")
 )
+PARAMETERS_OF_A_FILTER = "weights_of_a_filter = in_channels // groups * kernel_height * kernel_width"
+COPIES = "above, below = kernel.astype(float), kernel.astype(float)"
+TAP = "y = y + np.tensordot(w[:, :, m, n] * 1.0, x[:, :, down, across], axes=(1, 1))"
+GRADIENTS = "d_x, d_w = np.zeros(x.shape, d_out.dtype), np.zeros(w.shape, d_out.dtype)"
+ONE_FILTER = "layer = nn.Conv2d(1, 1, kernel.shape, padding=padding, bias=False)"
+FILTERS = "layer = nn.Conv2d(1, len(kernels), kernels.shape[1:], padding=padding, bias=False)"
+DIVIDES = "The groups divide the channels, so both divisions give the same number; a float without decimals counts as whole."
+NONE_IS_FALSE = "None is as false as False."
+WIDER = "A wider type gives the same numbers, only slower."
+TO_FLOATS = "It only turns whole numbers into floats."
 EQUIVALENT = {  # (exercise, line before, line after): why the answer is right all the same
     ("conv2d", *TO_FLOAT): NO_DTYPE,
     ("conv2d_strided", *PADDED_TO_FLOAT): NO_DTYPE,
     ("conv_layer", *BATCH_TO_FLOAT): NO_DTYPE,
     ("conv2d_dilated", *TO_FLOAT): NO_DTYPE,
+    ("conv_parameters", PARAMETERS_OF_A_FILTER, PARAMETERS_OF_A_FILTER.replace("//", "/")): DIVIDES,
+    ("load_kernel", ONE_FILTER, ONE_FILTER.replace("False", "None")): NONE_IS_FALSE,
+    ("feature_maps", FILTERS, FILTERS.replace("False", "None")): NONE_IS_FALSE,
     (
-        "conv_parameters",
-        "weights_of_a_filter = in_channels // groups * kernel_height * kernel_width",
-        "weights_of_a_filter = in_channels / groups * kernel_height * kernel_width",
-    ): "The groups divide the channels, so both divisions give the same number; a float without decimals counts as whole.",
+        "feature_maps",
+        "return layer(x)[0].detach().numpy()",
+        "return layer(x)[-1].detach().numpy()",
+    ): "There is one image: the first is the last.",
+    (
+        "agrees",
+        "return bool((np.abs(a - b) <= limit).all())",
+        "return bool((np.abs(a - b) < limit).all())",
+    ): "Exactly on the limit, rounding decides.",
+    (
+        "equivariance_error",
+        "should = y[:, : height - down, : width - right].astype(float)",
+        "should = y[:, : height - down, : width - right].astype(None)",
+    ): NO_DTYPE,
+    ("equivariance_error", "found = y_moved[:, down:, right:].astype(float)", "found = y_moved[:, down:, right:].astype(None)"): NO_DTYPE,
+    ("conv_macs", PARAMETERS_OF_A_FILTER, PARAMETERS_OF_A_FILTER.replace("//", "/")): DIVIDES,
+    (
+        "numeric_d_kernel",
+        "step: float = 1e-5,",
+        "step: float = 1.00001,",
+    ): "The loss is quadratic: a central difference is exact for every step.",
+    ("numeric_d_kernel", COPIES, "above, below = kernel.astype(None), kernel.astype(float)"): NO_DTYPE,
+    ("numeric_d_kernel", COPIES, "above, below = kernel.astype(float), kernel.astype(None)"): NO_DTYPE,
+    ("conv_forward", TAP, TAP.replace("* 1.0", "/ 1.0")): TO_FLOATS,
+    ("conv_forward", TAP, TAP.replace("* 1.0", "** 1.0")): TO_FLOATS,
+    **{
+        ("conv_layer_backward", GRADIENTS, GRADIENTS.replace(f"{array}.shape, d_out.dtype", f"{array}.shape, {dtype}")): WIDER
+        for array in "xw"
+        for dtype in ("None", "")
+    },
 }
 
 OPERATORS = [
