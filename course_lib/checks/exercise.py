@@ -404,7 +404,7 @@ class ModelExercise(Exercise):
     def judge(self, answer, seed=None):
         if answer is None or answer is Ellipsis:
             return self.verdict(False, NOT_DONE)
-        if isinstance(answer, type) or not self.accepts(answer):
+        if not self.accepts(answer):
             hint = " Pass the object itself, not the class." if isinstance(answer, type) else ""
             return self.verdict(False, f"Expected {self.expects}, got {_kind(answer)}.{hint}")
         score, told = 0.0, []

@@ -105,6 +105,16 @@ EQUIVALENT = {  # (exercise, line before, line after): why the answer is right a
     ("equivariance_error", "found = y_moved[:, down:, right:].astype(float)", "found = y_moved[:, down:, right:].astype(None)"): NO_DTYPE,
     ("conv_macs", PARAMETERS_OF_A_FILTER, PARAMETERS_OF_A_FILTER.replace("//", "/")): DIVIDES,
     (
+        "most_confused",
+        "np.fill_diagonal(mistakes, 0)",
+        "np.fill_diagonal(mistakes, -1)",
+    ): "Counts are never negative, and 0 mistakes never win.",
+    (
+        "restored",
+        "rows = shuffled.reshape(len(shuffled), -1)",
+        "rows = shuffled.reshape(len(shuffled), -2)",
+    ): 'NumPy takes any negative size as "the rest".',
+    (
         "numeric_d_kernel",
         "step: float = 1e-5,",
         "step: float = 1.00001,",
