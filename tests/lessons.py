@@ -18,9 +18,9 @@ from course_lib.figures import Picture
 
 SOLUTIONS = Path(__file__).parents[1] / "solutions"
 
-WORDS_A_MINUTE = 180  # reading a technical text
-MINUTES_TO_LOOK = 0.75  # at the output of a code cell
-MINUTES_A_POINT = {"code": 4.0, "hand": 2.0, "think": 2.5}  # what the points of lessons 1 and 2 take
+WORDS_A_MINUTE = 200  # reading a technical text
+MINUTES_TO_LOOK = 0.5  # at the output of a code cell
+MINUTES_A_POINT = {"code": 3.5, "hand": 1.75, "think": 2.5}  # what the points of lessons 1 and 2 take
 
 
 class Lesson:
