@@ -1,5 +1,6 @@
 """The zip that an instructor hands out: notebooks, library, data and set-up; no solutions, no grading, no tests."""
 
+import re
 import zipfile
 from pathlib import Path
 
@@ -21,6 +22,7 @@ PARTS = (
     "pyproject.toml",
     "requirements.lock",
 )
+FOR_OTHERS = ("Instructors", "Self-learners")  # sections of the README that speak of what is not in the zip
 LEFT_OUT = ("__pycache__", ".ipynb_checkpoints", "course_lib/jupyter/instructor")
 
 
@@ -28,6 +30,15 @@ def files(root):
     """What goes into the bundle, as paths relative to the course's folder, in order."""
     found = {path.relative_to(root) for part in PARTS for path in root.glob(part) if path.is_file()}
     return sorted((path for path in found if not any(left_out in path.as_posix() for left_out in LEFT_OUT)), key=Path.as_posix)
+
+
+def for_students(readme):
+    """The README without the sections and links that lead to what the zip does not hold."""
+    sections = re.split(r"^(?=## )", readme, flags=re.MULTILINE)
+    kept = "".join(section for section in sections if not section.startswith(tuple(f"## {name}" for name in FOR_OTHERS)))
+    kept = re.sub(r"^make test .*\n", "", kept, flags=re.MULTILINE)
+    kept = kept.replace("Both need", "It needs").replace(" Binder reads `.binder/`.", "")
+    return re.sub(r" To change something:\n?\[CONTRIBUTING.md\]\(CONTRIBUTING.md\)\.", "", kept)
 
 
 def write(target, course):
@@ -66,6 +77,7 @@ def write(target, course):
             entry = zipfile.ZipInfo(f"{TOP}/{name.as_posix()}", date_time=(1980, 1, 1, 0, 0, 0))
             entry.create_system = 3  # Unix, wherever it is written, for the mode
             entry.external_attr = 0o100644 << 16
-            bundle.writestr(entry, (course.root / name).read_bytes())
+            data = (course.root / name).read_bytes()
+            bundle.writestr(entry, for_students(data.decode()).encode() if name.as_posix() == "README.md" else data)
     partial.replace(target)
     return target, len(names)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -97,3 +98,13 @@ def test_stale_notebooks_are_not_handed_out(tmp_path, monkeypatch):
     with pytest.raises(CourseError, match=r"notebooks/ is out of date \(01_x/01_x.ipynb\)"):
         bundle.write(tmp_path / "x.zip", Course(REPOSITORY))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_its_readme_speaks_of_what_is_in_it(unpacked):
+    readme = (unpacked / "README.md").read_text(encoding="utf-8")
+    assert "## Students" in readme
+    assert "make lab" in readme
+    for link in re.findall(r"\]\(([^)#]+)\)", readme):
+        assert "://" in link or (unpacked / link).exists(), link
+    for word in ("make test", "make grade", "solutions/", "CONTRIBUTING", ".binder", "Both need"):
+        assert word not in readme

@@ -62,6 +62,7 @@ def test_fixed_cases_alone_tell_all_slips_apart(name):
     def differ(ones, others):
         return [
             (one.value is None) != (other.value is None)
+            or one.error != other.error
             or (one.value is not None and not agree(one.value, other.value, exercise.tolerance))
             for one, other in zip(ones, others, strict=True)
         ]

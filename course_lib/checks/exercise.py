@@ -76,6 +76,9 @@ class Case:
         return sum(value.size for value in values), sum(float(value.sum()) for value in values)
 
 
+_LAYOUTS = {"read-only": "read-only arrays", "strided": "arrays that are slices of larger ones", "fortran": "arrays stored by columns"}
+
+
 def _is_numeric(value):
     return isinstance(value, (numbers.Number, np.ndarray, list, tuple)) and np.asarray(value).dtype.kind in "biuf"
 
@@ -540,7 +543,7 @@ class CodeExercise(Exercise):
                 sentence="Look for a `while` whose condition never becomes false.",
             )
         if all(right):
-            return self.verdict(True, f"All {len(cases)} cases are right.")
+            return self.verdict(True, f"All {len(self.cases)} fixed cases are right, and {len(cases) - len(self.cases)} random ones.")
         return self._explain_failure(cases, outcomes, expected, right, sink)
 
     def _is_right(self, outcome, expected):
@@ -603,6 +606,8 @@ class CodeExercise(Exercise):
             first = next((n for n in range(len(wanted)) if not agree(got[n], wanted[n], self.tolerance)), 0)
             got, wanted, part = got[first], wanted[first], self.outputs[first]
         index = None if got is None else first_wrong(got, wanted, self.tolerance)
+        if outcome.slug == "changes-argument" and index is None:
+            got = None  # the value is right: showing it beside the same expected one would only puzzle
         if self.truth and np.shape(got) == () and got in (0, 1):
             got, wanted = bool(got), bool(wanted)
         working = None
@@ -618,7 +623,7 @@ class CodeExercise(Exercise):
             seed=case.seed,
         )
         fixed = len(self.cases)
-        message = f"{sum(right[:fixed])} of {fixed} cases are right."
+        message = f"{sum(right[:fixed])} of {fixed} fixed cases are right."
         if all(right[:fixed]):
             message = f"All {fixed} fixed cases are right, but a random one is not."
         if outcome.slug and not slug:
@@ -666,7 +671,7 @@ class CodeExercise(Exercise):
             if np.ndim(value)
         ]
         types = {np.asarray(value).dtype.name for value in case.args if isinstance(value, np.ndarray)} - {"float64"}
-        extra = [*arrays, *sorted(types), *([case.layout] if case.layout != "plain" else [])]
+        extra = [*arrays, *sorted(types), *([_LAYOUTS[case.layout]] if case.layout != "plain" else [])]
         function = self.signature[: self.signature.index("(")]
         return f"{function}({', '.join(shown)})" + (f" with {', '.join(extra)}" if extra else "")
 
