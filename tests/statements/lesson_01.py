@@ -130,6 +130,8 @@ _WINDOW = [
     for pixel, weight in zip(IMAGE[:3, :3].ravel(), [1, 0, -1] * 3, strict=True)
 ]
 LESSON.states("ex-4-1-text", r" \;+\; ".join(" + ".join(["{}"] * 3) for _ in range(3)), *_WINDOW)
+LESSON.states("ex-4-2C-text", "{}, {}, {} and {} ninths", *np.ravel(correlate(IMAGE, [[1, 1, 1]] * 3)))
+LESSON.states("ex-4-2C-text", "from 0 to {}", IMAGE.max())
 LESSON.states("think-4-2", "would give {}", IMAGE[:2, :2].tolist())
 LESSON.states("think-4-2", "the middles give {}", IMAGE[1:3, 1:3].tolist())
 LESSON.states("think-4-2", "In 4.1 the output is {}", correlate(IMAGE, [[1, 0, -1]] * 3))
