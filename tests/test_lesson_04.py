@@ -7,6 +7,7 @@ import torch
 from lessons import Lesson, LessonTests
 from torch import nn
 
+from course_lib import figures
 from course_lib.checks import EXERCISES, check
 from course_lib.checks.lesson_04_hand import BATCH, CALLS, FIRST_WEIGHTS, LAYER_A, LAYER_B, MESSAGES, SIGNAL, TAPS
 from course_lib.kernels import CLASSIC_KERNELS
@@ -86,7 +87,7 @@ def test_calls_and_messages_of_l4_4_stand_in_the_text():
 def test_the_layer_takes_one_image_and_a_batch():
     assert "parameters 320" in printed("layer-run")
     assert "one image  (32, 26, 26)" in printed("layer-run")
-    assert "a batch    (32, 32, 26, 26)" in printed("layer-run")
+    assert "a batch    (20, 32, 26, 26)" in printed("layer-run")
 
 
 def test_the_functional_gives_the_nine_numbers_of_lesson_2():
@@ -203,6 +204,26 @@ def test_a_layer_that_was_never_loaded_is_named(seed):
     torch.manual_seed(seed)
     verdict = check("load_kernel", lambda kernel, padding=0: nn.Conv2d(1, 1, kernel.shape, padding=padding, bias=False), seed=seed)
     assert verdict.misconception == "kernel-not-loaded"
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [
+        ("load_kernel", EXERCISES["load_kernel"].misconceptions[0].answer),
+        ("feature_maps", lambda image, kernels, padding=0: torch.tensor(EXERCISES["feature_maps"].reference(image, kernels, padding))),
+        ("images_to_tensor", lambda images: EXERCISES["images_to_tensor"].reference(images).double()),
+    ],
+)
+def test_what_a_check_finds_is_not_told_as_the_students_own_error(name, answer):
+    verdict = check(name, answer, seed=1)
+    assert verdict.misconception
+    assert "It raised" not in str(verdict)
+
+
+def test_a_list_of_maps_can_be_drawn():
+    maps = [[[0.0, 1], [2, 3]]]
+    picture = figures.show_filters_and_maps(np.eye(2), {"one": (np.ones((1, 1, 1)), maps, ["name"])})
+    assert "one: name" in picture.alt
 
 
 def test_a_wrong_value_is_shown_with_its_window():

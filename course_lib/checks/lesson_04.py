@@ -2,8 +2,11 @@
 
 Functions that return a layer are judged by what the layer makes of a fixed image. A layer that still holds random numbers gives other
 values each time, so it is recognized by its weights instead: `observe` then raises an error of its own, and the error has a name.
+`TorchExercise` tells such an error as a finding, and gives PyTorch's most frequent messages names as well.
 Torch is imported inside the functions, so that the other lessons do not wait for it.
 """
+
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -34,6 +37,32 @@ class NotFloat32(TypeError):
     """A tensor of another type came back."""
 
 
+class NotAnArray(TypeError):
+    """A tensor came back where an array was asked for."""
+
+
+FINDINGS = {kind.__name__ for kind in (NotALayer, RandomBias, RandomWeights, NotATensor, NotFloat32, NotAnArray)}
+MESSAGES = {  # a piece of what PyTorch says, and the name under which it counts as a slip of one kind
+    "a leaf Variable that requires grad": "WeightsAreWatched",
+    "as parameter 'weight'": "TensorAssigned",
+    ") should be the same": "TypesDiffer",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TorchExercise(CodeExercise):
+    """A function that calls PyTorch. What `observe` finds is told as a finding, and frequent errors are told apart by their message."""
+
+    def call(self, function, case, sink):
+        outcome = super().call(function, case, sink)
+        if outcome.error in FINDINGS:
+            told = outcome.problem.removeprefix(f"It raised {outcome.error}: ")
+            return replace(outcome, problem=told[:1].upper() + told[1:])
+        return replace(
+            outcome, error=next((name for piece, name in MESSAGES.items() if outcome.error and piece in outcome.problem), outcome.error)
+        )
+
+
 PROBE = np.array(
     [
         [1, 0, 2, 5, 0, 1, 3],
@@ -52,7 +81,7 @@ def _as_layer(value):
     from torch import nn
 
     if not isinstance(value, nn.Module):
-        raise NotALayer(f"expected the layer itself (an nn.Conv2d), got a {type(value).__name__}")
+        raise NotALayer(f"Expected the layer itself (an nn.Conv2d), got a {type(value).__name__}")
     return value
 
 
@@ -159,6 +188,35 @@ def _probe_working(index, kernel, padding=0):
     return working(index, PROBE, kernel, padding)
 
 
+def _new_layer(kernels, padding=0):
+    """A layer for kernels (n, kH, kW), still with its first weights, and these kernels as a tensor of its weights' shape."""
+    from torch import nn
+
+    kernels = np.asarray(kernels, dtype=float)
+    layer = nn.Conv2d(1, len(kernels), kernels.shape[1:], padding=padding, bias=False)
+    return layer, _tensor(kernels[:, None])
+
+
+def _tensor(values):
+    import torch
+
+    return torch.tensor(np.ascontiguousarray(values), dtype=torch.float32)
+
+
+def _without_no_grad(kernels, padding=0):
+    layer, weight = _new_layer(kernels, padding)
+    layer.weight.copy_(weight)
+    return layer
+
+
+def _tensor_as_weight(kernels, padding=0):
+    layer, layer.weight = _new_layer(kernels, padding)
+    return layer
+
+
+WATCHED = "PyTorch watches a layer's weights. Change them inside `with torch.no_grad():`, which says that this is not training."
+ASSIGNED = "A layer's weight cannot be replaced by a plain tensor. Write into it: `layer.weight.copy_(...)`, inside `torch.no_grad()`."
+
 _K = {
     "4.1": np.array([[1.0, 0, -1], [2, 0, -1], [1, 0.5, -3]]),
     "wide": np.array([[1.0, -2, 0, 3], [0.5, 4, -1, 2]]),
@@ -168,7 +226,7 @@ _K = {
     "five": np.arange(25.0).reshape(5, 5) - 7,
 }
 
-LOAD_KERNEL = CodeExercise(
+LOAD_KERNEL = TorchExercise(
     name="load_kernel",
     title="your kernel in nn.Conv2d (9.1)",
     points=4,
@@ -239,6 +297,8 @@ LOAD_KERNEL = CodeExercise(
             "The kernel lost its decimals on the way: it went through a type for whole numbers.",
             lambda kernel, padding=0: load_kernel(np.trunc(kernel), padding),
         ),
+        Misconception("no-grad-forgotten", WATCHED, lambda kernel, padding=0: _without_no_grad(np.asarray(kernel)[None], padding)),
+        Misconception("tensor-assigned", ASSIGNED, lambda kernel, padding=0: _tensor_as_weight(np.asarray(kernel)[None], padding)),
         Misconception(
             "output-returned",
             "The layer itself is wanted, so that the caller can use it on any image. What came back is no layer.",
@@ -259,7 +319,7 @@ TOLERANCE = 1e-5
 
 
 def agrees(a, b):
-    """The right answer: equal shapes, and no two entries further apart than 1e-5, or 1e-5 of the entry of b where that is more."""
+    """The right answer: equal shapes, no two entries further apart than 1e-5, or 1e-5 of the size of the entry of b where that is more."""
     a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
     return a.shape == b.shape and bool((np.abs(a - b) <= TOLERANCE * np.maximum(1, np.abs(b))).all())
 
@@ -280,6 +340,7 @@ def _limit(b):
 
 _SMALL = np.array([[1.0, -2, 0.5], [3, 0, -4]])
 _LARGE = np.array([[250000.0, -3], [40, 1000000]])
+_NEGATIVE = np.array([[-1000000.0, -3]])
 _SQUARE = np.array([[1.0, 2], [3, 4]])
 
 
@@ -316,6 +377,7 @@ AGREES = CodeExercise(
         Case((_nudged(np.zeros((30, 40)), (29, 39), 0.004), np.zeros((30, 40)))),
         Case((_nudged(np.full((2, 3), 1e-7), (0, 0), 2e-7), np.full((2, 3), 1e-7)), layout="read-only"),
         Case((_SMALL.astype(np.float32), _SMALL)),
+        Case((_nudged(_NEGATIVE, (0, 0), 2), _NEGATIVE)),
     ),
     random_case=lambda draw: _random_pair(draw),
     misconceptions=(
@@ -370,6 +432,11 @@ AGREES = CodeExercise(
             _compared(lambda a, b: (np.abs(a - b) <= TOLERANCE * np.abs(b)).all()),
         ),
         Misconception(
+            "limit-without-abs",
+            "A negative entry of b makes the limit small again. What counts is the size of the entry: np.abs(b).",
+            _compared(lambda a, b: (np.abs(a - b) <= TOLERANCE * np.maximum(1, b)).all()),
+        ),
+        Misconception(
             "limit-too-generous",
             "Differences of a few thousandths pass. Rounding in float32 is thousands of times smaller than that.",
             _compared(lambda a, b: (np.abs(a - b) <= 1e-2 * np.maximum(1, np.abs(b))).all()),
@@ -410,9 +477,11 @@ def feature_maps(image, kernels, padding=0):
 
 
 def _maps_of(value, image, kernels, padding=0):
-    """The student's maps; each off by one number of its own means that the bias was left on."""
+    """The student's maps as an array; each off by one number of its own means that the bias was left on."""
     from .exercise import as_array
 
+    if hasattr(value, "detach") or (isinstance(value, (list, tuple)) and any(hasattr(part, "detach") for part in value)):
+        raise NotAnArray("Expected a NumPy array, got what PyTorch computed: a tensor.")
     got = as_array(value).value
     wanted = feature_maps(image, kernels, padding)
     if got is not None and got.shape == wanted.shape and got.size > len(got):
@@ -428,11 +497,17 @@ def _squeezed(image, kernels, padding=0):
     return np.squeeze(feature_maps(image, kernels, padding))
 
 
+def _image_as_it_is(image, kernels, padding=0):
+    import torch
+
+    return _layer(np.asarray(kernels)[:, None], padding=padding)(torch.tensor(image)[None, None])[0].detach().numpy()
+
+
 _DIGIT = np.array([[0, 0, 60, 200, 0], [10, 250, 255, 0, 0], [0, 40, 220, 90, 0], [0, 0, 130, 180, 20]], dtype=np.uint8)
 _IMAGE = np.array([[1.5, 0, 2, 5, 0], [0, 3, 1, 0, 2], [4, 0, -1, 1, 0], [2, 1, 0, 3, 0.5]])
 _FOUR = np.array([_K["4.1"], [[0, 1, 0], [2, -4, 1], [0, 3, 0]], [[1, 2, 1], [0, 0, 0], [-1, -2, -3]], [[0.5, 1, 0], [1, 0, 2], [0, 1, 1]]])
 
-FEATURE_MAPS = CodeExercise(
+FEATURE_MAPS = TorchExercise(
     name="feature_maps",
     title="several filters at once (9.2)",
     points=4,
@@ -516,6 +591,18 @@ FEATURE_MAPS = CodeExercise(
             "divided-by-255",
             "The image was divided by 255. Convert its type and leave its values as they are.",
             lambda image, kernels, padding=0: feature_maps(np.asarray(image) / 255, kernels, padding),
+        ),
+        Misconception(
+            "tensor-returned",
+            "NumPy in, NumPy out: what comes back should be an array, and this is a tensor. `.detach().numpy()` makes an array of it.",
+            lambda image, kernels, padding=0: _tensor(feature_maps(image, kernels, padding)),
+        ),
+        Misconception("no-grad-forgotten", WATCHED, lambda image, kernels, padding=0: _without_no_grad(kernels, padding)),
+        Misconception("tensor-assigned", ASSIGNED, lambda image, kernels, padding=0: _tensor_as_weight(kernels, padding)),
+        Misconception(
+            "image-not-float32",
+            "The image still has its own type, and a layer's weights are float32. torch.tensor(image).float() converts it.",
+            _image_as_it_is,
         ),
         Misconception(
             "decimals-cut-off",
@@ -686,7 +773,7 @@ def _channels_first(images):
 
 _COLOR = (np.arange(2 * 2 * 3 * 3).reshape(2, 2, 3, 3) * 37 % 256).astype(np.uint8)
 
-IMAGES_TO_TENSOR = CodeExercise(
+IMAGES_TO_TENSOR = TorchExercise(
     name="images_to_tensor",
     title="pictures for a layer",
     points=3,
@@ -819,6 +906,35 @@ def _random_weights(weight, bias):
     return _layer((np.arange(given.size).reshape(given.shape) + 0.37) * 0.9 / given.size / np.sqrt(given[0].size), bias)
 
 
+def _new_keras_layer(weight):
+    """A layer for these weights, still with its first ones, and these weights as a tensor in PyTorch's order."""
+    from torch import nn
+
+    height, width, inputs, outputs = np.shape(weight)
+    return nn.Conv2d(inputs, outputs, (height, width)), _tensor(np.asarray(weight).transpose(3, 2, 0, 1))
+
+
+def _keras_without_no_grad(weight, bias):
+    layer, moved = _new_keras_layer(weight)
+    layer.weight.copy_(moved)
+    return layer
+
+
+def _keras_tensor_as_weight(weight, bias):
+    layer, layer.weight = _new_keras_layer(weight)
+    return layer
+
+
+def _keras_reversed(weight, bias):
+    import torch
+
+    layer, moved = _new_keras_layer(weight)
+    with torch.no_grad():
+        layer.weight.copy_(_tensor(np.asarray(weight).T))
+        layer.bias.copy_(_tensor(bias))
+    return layer
+
+
 def _keras_working(index, weight, bias):
     """One value of one map, channel by channel."""
     kernels = np.asarray(weight, dtype=float).transpose(3, 2, 0, 1)[index[0]]
@@ -829,7 +945,7 @@ def _keras_weights(*shape):
     return (np.arange(np.prod(shape)).reshape(shape) * 7 % 11 - 4.5) / 2
 
 
-FROM_KERAS = CodeExercise(
+FROM_KERAS = TorchExercise(
     name="from_keras",
     title="weights from another library",
     points=3,
@@ -893,6 +1009,13 @@ FROM_KERAS = CodeExercise(
             "weights-not-loaded",
             "The biases are loaded, the weights are still random. They need a copy_ of their own.",
             _random_weights,
+        ),
+        Misconception("no-grad-forgotten", WATCHED, _keras_without_no_grad),
+        Misconception("tensor-assigned", ASSIGNED, _keras_tensor_as_weight),
+        Misconception(
+            "axes-reversed",
+            "`.T` reverses all four axes, so that height and width of the kernels are exchanged too: (C_out, C_in, kW, kH).",
+            _keras_reversed,
         ),
         Misconception(
             "array-returned",

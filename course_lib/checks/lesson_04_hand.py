@@ -35,6 +35,24 @@ READ_SHAPES = HandExercise(
             ((3, 8, 2, 5), _OUT_A, (2, 16, 3, 3), _OUT_B),
         ),
         Misconception(
+            "channels-exchanged",
+            "The outputs are right. In the weights C_in and C_out are exchanged: filters, that is output channels, come first, and the "
+            "groups divide the input channels.",
+            ((3, 8, 2, 5), _OUT_A, (8, 4, 3, 3), _OUT_B),
+        ),
+        Misconception(
+            "channels-exchanged-groups-ignored",
+            "The outputs are right. In the weights C_in and C_out are exchanged: filters, that is output channels, come first. And with 4 "
+            "groups a filter of B sees a fourth of the input channels.",
+            ((3, 8, 2, 5), _OUT_A, (8, 16, 3, 3), _OUT_B),
+        ),
+        Misconception(
+            "in-and-out-exchanged",
+            "C_in and C_out are exchanged everywhere. nn.Conv2d takes first the channels that come in, then how many go out: one for each "
+            "filter.",
+            ((3, 8, 2, 5), (32, 3, *_OUT_A[2:]), (8, 4, 3, 3), (32, 8, *_OUT_B[2:])),
+        ),
+        Misconception(
             "groups-ignored",
             "All is right but the depth of B's filters. With 4 groups, a filter sees a fourth of the input channels.",
             (_WEIGHT_A, _OUT_A, (16, 8, 3, 3), _OUT_B),

@@ -74,7 +74,7 @@ def show_filters_and_maps(image, rows):
         ax = figure.add_subplot(grid[2 * number, 0])
         ax.text(0.5, 0.5, group, ha="center", va="center", size=12, weight="bold", color=INK)
         ax.axis("off")
-        for column, (kernel, feature_map, name) in enumerate(zip(kernels, maps, names, strict=True), start=1):
+        for column, (kernel, feature_map, name) in enumerate(zip(kernels, np.asarray(maps), names, strict=True), start=1):
             ax = figure.add_subplot(grid[2 * number, column])
             _kernel(ax, np.asarray(kernel), name)
             ax = figure.add_subplot(grid[2 * number + 1, column])
@@ -92,7 +92,7 @@ def _kernel(ax, kernel, name):
     bound = float(np.abs(kernel).max()) or 1.0
     ax.imshow(kernel, cmap=_SIGNED_MAP, vmin=-2 * bound, vmax=2 * bound)  # half the map's range: the numbers stay readable
     for (i, j), value in np.ndenumerate(kernel):
-        ax.text(j, i, written(value), ha="center", va="center", size=9, color=INK)
+        ax.text(j, i, written(value), ha="center", va="center", size=7.5, color=INK)
     ax.set(xticks=[], yticks=[])
     ax.set_title(name, size=10)
 
@@ -156,13 +156,16 @@ def show_memory_order(height=2, width=3):
 
 
 def show_gabors(size=15, angles=(0, 45, 90, 135)):
-    """Show edge filters of several directions, as first layers learn them: waves that fade out (Gabor functions)."""
+    """Show edge filters of several directions, as first layers learn them: waves that fade out (Gabor functions).
+
+    The angles are degrees, in lesson 3's sense: where brightness rises, 0 to the right and 90 down.
+    """
     figure, axes = plt.subplots(1, len(angles) + 1, figsize=(2.3 * (len(angles) + 1), 2.7), layout="constrained")
     half = size // 2
     y, x = np.mgrid[-half : half + 1, -half : half + 1] / half
     fading = np.exp(-3 * (x**2 + y**2))
     filters = {
-        f"edge at {angle}°": fading * np.sin(4 * (x * np.sin(np.radians(angle)) + y * np.cos(np.radians(angle)))) for angle in angles
+        f"brighter at {angle}°": fading * np.sin(4 * (x * np.cos(np.radians(angle)) + y * np.sin(np.radians(angle)))) for angle in angles
     }
     filters["blob"] = fading * (1 - 3 * (x**2 + y**2))
     for ax, (name, values) in zip(axes, filters.items(), strict=True):

@@ -130,14 +130,14 @@ def kernel_given_to_another_name(kernel, padding=0):
     return layer
 
 
-@LOAD_KERNEL.rejects()
+@LOAD_KERNEL.rejects("no-grad-forgotten")
 def not_inside_no_grad(kernel, padding=0):
     layer = nn.Conv2d(1, 1, kernel.shape, padding=padding, bias=False)
     layer.weight.copy_(tensor(kernel)[None, None])
     return layer
 
 
-@LOAD_KERNEL.rejects()
+@LOAD_KERNEL.rejects("tensor-assigned")
 def tensor_assigned_as_weight(kernel, padding=0):
     layer = nn.Conv2d(1, 1, kernel.shape, padding=padding, bias=False)
     layer.weight = tensor(kernel)[None, None]
@@ -379,6 +379,11 @@ def limit_of_the_last_digit(a, b):
     return a.shape == b.shape and bool((np.abs(a - b) <= 1e-9).all())
 
 
+@AGREES.rejects("limit-without-abs")
+def limit_shrinks_where_b_is_negative(a, b):
+    return a.shape == b.shape and bool((np.abs(a - b) <= np.maximum(1e-5, 1e-5 * b)).all())
+
+
 @AGREES.rejects("limit-too-generous")
 def one_per_cent(a, b):
     return a.shape == b.shape and bool((np.abs(a - b) <= 0.01 * np.maximum(1, np.abs(b))).all())
@@ -424,11 +429,6 @@ def the_function_instead_of_the_layer(image, kernels, padding=0):
 @FEATURE_MAPS.accepts
 def one_layer_for_each_kernel(image, kernels, padding=0):
     return [bank(kernel[None], padding=padding)(of_images(image))[0, 0].detach().numpy() for kernel in kernels]
-
-
-@FEATURE_MAPS.accepts
-def tensor_returned_with_its_gradient(image, kernels, padding=0):
-    return bank(kernels, padding=padding)(of_images(image))[0]
 
 
 @FEATURE_MAPS.accepts
@@ -555,12 +555,43 @@ def integers_throughout(image, kernels, padding=0):
     return F.conv2d(x, w, padding=padding)[0].numpy()
 
 
+@FEATURE_MAPS.rejects("tensor-returned")
+def tensor_returned_with_its_gradient(image, kernels, padding=0):
+    return bank(kernels, padding=padding)(of_images(image))[0]
+
+
+@FEATURE_MAPS.rejects("tensor-returned")
+def tensor_without_gradient_returned(image, kernels, padding=0):
+    with torch.no_grad():
+        return bank(kernels, padding=padding)(of_images(image)).squeeze(0)
+
+
+@FEATURE_MAPS.rejects("tensor-returned")
+def list_of_tensors_returned(image, kernels, padding=0):
+    return list(bank(kernels, padding=padding)(of_images(image))[0])
+
+
+@FEATURE_MAPS.rejects("no-grad-forgotten")
+def copied_while_watched(image, kernels, padding=0):
+    layer = nn.Conv2d(1, len(kernels), kernels.shape[1:], padding=padding, bias=False)
+    layer.weight.copy_(torch.tensor(kernels)[:, None])
+    return layer(of_images(image))[0].detach().numpy()
+
+
+@FEATURE_MAPS.rejects("tensor-assigned")
+def weight_replaced_by_a_tensor(image, kernels, padding=0):
+    layer = nn.Conv2d(1, len(kernels), kernels.shape[1:], padding=padding, bias=False)
+    with torch.no_grad():
+        layer.weight = tensor(kernels)[:, None]
+    return layer(of_images(image))[0].detach().numpy()
+
+
 @FEATURE_MAPS.rejects(None)
 def detach_forgotten(image, kernels, padding=0):
     return bank(kernels, padding=padding)(of_images(image))[0].numpy()
 
 
-@FEATURE_MAPS.rejects(None)
+@FEATURE_MAPS.rejects("image-not-float32")
 def image_left_as_it_is(image, kernels, padding=0):
     return bank(kernels, padding=padding)(torch.tensor(image)[None, None])[0].detach().numpy()
 
@@ -1055,9 +1086,22 @@ def all_axes_reversed(weight, bias):
     return loaded(layer, tensor(weight), tensor(bias))
 
 
-@FROM_KERAS.rejects(None)
+@FROM_KERAS.rejects("axes-reversed")
 def transposed_into_a_layer_of_the_right_size(weight, bias):
     return loaded(keras_layer(weight), tensor(weight.transpose(3, 2, 1, 0)), tensor(bias))
+
+
+@FROM_KERAS.rejects("axes-reversed")
+def capital_t(weight, bias):
+    return loaded(keras_layer(weight), tensor(weight.T), tensor(bias))
+
+
+@FROM_KERAS.rejects("tensor-assigned")
+def tensor_put_in_place_of_the_weight(weight, bias):
+    layer = keras_layer(weight)
+    with torch.no_grad():
+        layer.weight = tensor(weight).permute(3, 2, 0, 1)
+    return layer
 
 
 @FROM_KERAS.rejects("channels-exchanged")
@@ -1157,7 +1201,7 @@ def whole_numbers(weight, bias):
     return loaded(keras_layer(weight), tensor(weight).permute(3, 2, 0, 1).int(), tensor(bias).int())
 
 
-@FROM_KERAS.rejects(None)
+@FROM_KERAS.rejects("no-grad-forgotten")
 def grad_not_switched_off(weight, bias):
     layer = keras_layer(weight)
     layer.weight.copy_(tensor(weight).permute(3, 2, 0, 1))

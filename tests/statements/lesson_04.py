@@ -38,7 +38,8 @@ LESSON.given(
     "[1, 2, 4, 8]",
     "`1 / 7`",
     "for 200 random filters",
-    "edge at 90°",
+    "0° to the right, 90° down",
+    "the filter at 0°",
     "2. `to have 3 channels, but got 32 channels instead`",
     "one layer sees 3×3 pixels",
     "turns the kernel by 180 degrees",
@@ -86,7 +87,7 @@ def largest_difference():
 
 LESSON.measured("equal", "by about {:.7f}", 2e-7, largest_difference, within=1e-7)
 LESSON.states("equal", "its steps are {:.8f} wide", np.finfo(np.float32).eps)
-LESSON.states("equal-reading", "at most {0:.5f}, or by {0:.5f} of the value", TOLERANCE)
+LESSON.states("equal-reading", "at most {0:.5f}, or by {0:.5f} of the size of the value", TOLERANCE)
 
 # ------------------------------------------------------------------------------------------------ 4 and 5: several filters, random filters
 
