@@ -186,6 +186,10 @@ def _ceil_pool(x, pool_size=2, stride=2):
     return _pool(x, pool_size, stride, [math.ceil((n - pool_size) / stride) + 1 for n in np.shape(x)[2:]])
 
 
+def _pool_size_for_stride(x, pool_size=2, stride=2):
+    return _pool(x, pool_size, pool_size, _sizes(x, pool_size, stride))
+
+
 def _stride_in_shape_only(x, pool_size=2, stride=2):
     rows, columns = _sizes(x, pool_size, stride)
     return _pool(x, pool_size, 1)[:, :, :rows, :columns]
@@ -205,6 +209,10 @@ def _first_channel_everywhere(x, pool_size=2, stride=2):
 def _largest_over_channels_too(x, pool_size=2, stride=2):
     right = max_pool2d(x, pool_size, stride)
     return np.broadcast_to(right.max(axis=1, keepdims=True), right.shape).copy()
+
+
+def _largest_of_everything(window, axis):
+    return window.max()
 
 
 def _largest_by_size(window, axis):
@@ -315,6 +323,18 @@ MAX_POOL2D = CodeExercise(
             _stride_in_shape_only,
         ),
         Misconception(
+            "pool-size-for-stride",
+            "The windows start at i * pool_size. They lie `stride` apart: start at i * stride. Where pool_size is larger than stride, "
+            "yours run out of the map, and nothing is left in them (a zero-size array).",
+            _pool_size_for_stride,
+        ),
+        Misconception(
+            "largest-of-everything",
+            "window.max() without an axis is the largest value of all images and channels together. Take it over the window's rows and "
+            "columns only, axes 2 and 3.",
+            lambda x, pool_size=2, stride=2: _pool(x, pool_size, stride, combine=_largest_of_everything),
+        ),
+        Misconception(
             "stride-is-the-window",
             "The windows move by their own size. That is usual, but here the stride is an argument.",
             lambda x, pool_size=2, stride=2: _pool(x, pool_size, pool_size),
@@ -413,22 +433,23 @@ def _minus_nothing(y, y_moved, down, right):
     return np.abs(y_moved[:, down:, right:] - y[:, :-down, :-right]).max()
 
 
-def _in_the_arrays_own_type(y, y_moved, down, right):
+def _in_their_own_type(y, y_moved, down, right):
     return np.abs(y_moved[:, down:, right:] - y[:, : y.shape[1] - down, : y.shape[2] - right]).max()
 
 
-def _equivariance_case(draw, channels, height, width, down, right, part="core", layout="plain", noise=True):
-    """Maps that moved, with errors here and there, and other values where nothing is known."""
+def _equivariance_case(draw, channels, height, width, down, right, part="core", layout="plain", noise=1):
+    """Maps that moved, with errors here and there, and other values where nothing is known; `noise` is the sign of the errors, or 0."""
     y, y_moved = draw.integers(channels, height, width, low=-9, high=9), draw.integers(channels, height, width, low=-60, high=60)
     y_moved[:, down:, right:] = y[:, : height - down, : width - right]
     if noise:
-        y_moved[:, down:, right:] += draw.integers(channels, height - down, width - right, low=-5, high=3)
+        y_moved[:, down:, right:] += noise * draw.integers(channels, height - down, width - right, low=-5, high=3)
     return Case((y, y_moved, down, right), part=part, layout=layout)
 
 
 def _random_equivariance_case(draw):
     down, right = draw.integer(0, 2), draw.integer(0, 2)
-    return _equivariance_case(draw, draw.integer(1, 2), down + draw.integer(1, 3), right + draw.integer(1, 3), down, right)
+    sizes = draw.integer(1, 2), down + draw.integer(1, 3), right + draw.integer(1, 3)
+    return _equivariance_case(draw, *sizes, down, right, noise=draw.integer(0, 1) * 2 - 1)
 
 
 EQUIVARIANCE_ERROR = CodeExercise(
@@ -438,17 +459,20 @@ EQUIVARIANCE_ERROR = CodeExercise(
     reference=equivariance_error,
     signature="equivariance_error(y, y_moved, down, right)",
     cases=(
-        _equivariance_case(_fixed, 1, 3, 4, 1, 1),
+        _equivariance_case(_fixed, 1, 3, 4, 1, 1, noise=-1),
         _equivariance_case(_fixed, 2, 4, 5, 1, 2, layout="read-only"),
-        _equivariance_case(_fixed, 1, 4, 6, 2, 1, layout="strided"),
+        _equivariance_case(_fixed, 1, 4, 6, 2, 1, layout="strided", noise=-1),
         _equivariance_case(_fixed, 2, 3, 4, 0, 1),
-        _equivariance_case(_fixed, 1, 4, 3, 2, 0, layout="fortran"),
+        _equivariance_case(_fixed, 1, 4, 3, 2, 0, layout="fortran", noise=-1),
         _equivariance_case(_fixed, 3, 3, 5, 0, 0),
-        _equivariance_case(_fixed, 2, 4, 6, 1, 3, noise=False),
+        _equivariance_case(_fixed, 2, 4, 6, 1, 3, noise=0),
         Case((np.array([[[5.0, 5, 9]]]), np.array([[[7.0, 4, 0]]]), 0, 1)),
+        Case((np.array([[[5.0, 5, 9]]]), np.array([[[7.0, 6, 10]]]), 0, 1)),
+        Case((np.array([[[1.0, 2]]]), np.array([[[1.0, -4]]]), 0, 0)),
+        Case((np.array([[[1.0, 2]]]), np.array([[[1.0, 8]]]), 0, 0)),
         Case((np.array([[[1.0, 2, 3]], [[4, 5, 6]]]), np.array([[[40.0, 1, 2]], [[50, 4, 8]]]), 0, 1)),
         _equivariance_case(_fixed, 2, 5, 3, 3, 1),
-        Case((np.array([[[3, 250, 7]]], np.uint8), np.array([[[9, 8, 200]]], np.uint8), 0, 1), part="integers"),
+        Case((np.array([[[3, 250, 7]]], np.uint8), np.array([[[9, 8, 245]]], np.uint8), 0, 1), part="integers"),  # wrong either way round
         Case((np.array([[[5, 6], [7, 100]]], np.int8), np.array([[[0, 0], [0, -100]]], np.int8), 1, 1), part="integers"),
         Case((np.array([[[100, 6]]], np.int8), np.array([[[-100, 6]]], np.int8), 0, 0), part="integers"),
     ),
@@ -502,9 +526,19 @@ EQUIVARIANCE_ERROR = CodeExercise(
             _overlap_with(np.max),
         ),
         Misconception(
+            "no-absolute-value-old-minus-new",
+            "The differences old - new kept their signs, so that -5 was less than 1. Take absolute values first.",
+            _overlap_with(lambda d: (-d).max()),
+        ),
+        Misconception(
             "absolute-value-too-late",
             "Take the absolute value of every difference first, then the largest.",
             _overlap_with(lambda d: abs(d.max())),
+        ),
+        Misconception(
+            "absolute-value-too-late-old-minus-new",
+            "The largest of old - new was found first. Take the absolute value of every difference first, then the largest.",
+            _overlap_with(lambda d: abs((-d).max())),
         ),
         Misconception(
             "mean-for-max",
@@ -525,8 +559,9 @@ EQUIVARIANCE_ERROR = CodeExercise(
         ),
         Misconception(
             "overflow",
-            "Right for floats. But bytes have no negative numbers: 3 - 7 is 252 in uint8. Convert to float first.",
-            _in_the_arrays_own_type,
+            "An overflow: the maps are small integers, and the difference does not fit into them. In int8, 100 - (-100) gives -56; in "
+            "uint8, 3 - 7 gives 252. Convert both to float before you subtract. For floats all is right.",
+            _in_their_own_type,
         ),
     ),
     hints=(

@@ -268,6 +268,17 @@ SMALLEST_SHIFT = HandExercise(
         ),
         Misconception(
             "strides-added",
+            "The strides were added, and 2 + 2 happens to be 2 * 2. Strides multiply: after a stride of 3, one step of a pooling with "
+            "stride 2 is two times 3 pixels.",
+            _stacks(lambda layers: sum(stride for _, stride in layers if stride > 1) or 1),
+        ),
+        Misconception(
+            "all-strides-added",
+            "The strides were added, those of 1 too. Strides multiply, and a stride of 1 changes nothing.",
+            _stacks(lambda layers: sum(stride for _, stride in layers)),
+        ),
+        Misconception(
+            "steps-added",
             "Strides multiply: one step after two poolings of stride 2 is 4 pixels of the image.",
             _stacks(lambda layers: 1 + sum(stride - 1 for _, stride in layers)),
         ),

@@ -346,7 +346,16 @@ def all_axes_but_the_first(x, pool_size=2, stride=2):
     return output
 
 
-@MAX_POOL2D.rejects()
+@MAX_POOL2D.rejects("pool-size-for-stride")
+def windows_a_window_apart(x, pool_size=2, stride=2):
+    output = np.zeros(views(x, pool_size, stride).shape[:4])
+    for i, j in np.ndindex(*output.shape[2:]):
+        top, left = i * pool_size, j * pool_size
+        output[:, :, i, j] = x[:, :, top : top + pool_size, left : left + pool_size].max(axis=(2, 3))
+    return output
+
+
+@MAX_POOL2D.rejects("largest-of-everything")
 def largest_of_the_whole_batch(x, pool_size=2, stride=2):
     output = np.zeros(views(x, pool_size, stride).shape[:4])
     for i, j in np.ndindex(*output.shape[2:]):
@@ -494,7 +503,17 @@ def signed(y, y_moved, down, right):
     return (y_moved[:, down:, right:].astype(float) - overlap(y, down, right)).max()
 
 
-@EQUIVARIANCE_ERROR.rejects()
+@EQUIVARIANCE_ERROR.rejects("overflow")
+def old_minus_new_in_their_own_type(y, y_moved, down, right):
+    return np.abs(overlap(y, down, right) - y_moved[:, down:, right:]).max()
+
+
+@EQUIVARIANCE_ERROR.rejects("absolute-value-too-late-old-minus-new")
+def size_of_the_largest_old_minus_new(y, y_moved, down, right):
+    return abs((overlap(y, down, right).astype(float) - y_moved[:, down:, right:]).max())
+
+
+@EQUIVARIANCE_ERROR.rejects("no-absolute-value-old-minus-new")
 def signed_the_other_way(y, y_moved, down, right):
     return (overlap(y, down, right).astype(float) - y_moved[:, down:, right:]).max()
 
@@ -1077,6 +1096,8 @@ PROOFS = (
             "never": [0, 0, 0, 0],
             "one number": 4,
             "last by kernels": [1, 2, 4, 10],
+            "3 + 2": named("strides-added", [1, 2, 4, 5]),
+            "every stride added": named("all-strides-added", [1, 2, 6, 5]),
         },
     ),
     BROKEN_PAIR,

@@ -99,6 +99,8 @@ LESSON.states(
 LESSON.given("7 has become 9")
 LESSON.states("equivariance-text", "the error is {}", 9 - 7)
 LESSON.states("measure-shifts-why", "a step of {} pixels", step_of(MnistCNN().features))
+LESSON.given("for 2 pixels than for 1", "Moved by 2", "`flip` turns `k2` by 180 degrees")
+LESSON.states("measure-shifts-why", "and {} pixels off both", step_of(MnistCNN().features) // 2)
 LESSON.states("think-5-a", "in steps of {} pixels", step_of(MnistCNN().features))
 LESSON.states("published-pair", "fall in cell ({}, {})", 10 // 2, 21 // 2)
 
@@ -128,6 +130,21 @@ LESSON.states(
     "a factor of {:.2f}",
     parameters(convolution(128, 256, 3, bias=False)) / parameters(DepthwiseSeparable(128, 256, 3, bias=False)),
 )
+
+# ------------------------------------------------------------------------------------------------ 7: deeper
+
+
+def growth_per_block(blocks=20, channels=32):
+    """How many times larger values become in a residual block of random weights without normalization, on (geometric) average."""
+    torch.manual_seed(0)
+    x, scale = torch.randn(2, channels, 16, 16), math.sqrt(2 / (9 * channels))
+    for _ in range(blocks):
+        w1, w2 = torch.randn(2, channels, channels, 3, 3) * scale
+        x = torch.relu(x + F.conv2d(torch.relu(F.conv2d(x, w1, padding=1)), w2, padding=1))
+    return x.std().item() ** (1 / blocks)
+
+
+LESSON.measured("growth-why", "about {}-fold here", printed=1.33, value=growth_per_block, within=0.03)
 
 # ------------------------------------------------------------------------------------------------ 8: networks
 
