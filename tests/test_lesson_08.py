@@ -10,7 +10,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from lessons import Lesson, LessonTests
 from torchvision import models
 
-from course_lib.checks import check
+from course_lib.checks import EXERCISES, check
 from course_lib.data import load_photo
 
 LESSON = Lesson("08_beyond")
@@ -86,6 +86,13 @@ def test_without_a_guard_two_wrong_images_give_a_result():
         "14 high": ["a result, (14, 672)", "AssertionError"],
         "gray": ["a result, (196, 256)", "ValueError"],
     }
+
+
+def test_an_answer_by_reshape_refuses_all_three():
+    photo = load_photo(color=True)[:448, 32:480][::2, ::2]
+    for image in (photo[:, :-2], photo[:14], photo[:, :, 0]):
+        with pytest.raises(ValueError, match=r"reshape|unpack"):
+            EXERCISES["image_to_patches"].reference(image, 16)
 
 
 def test_patches_times_matrix_is_a_convolution():
@@ -212,7 +219,9 @@ def test_verdicts_on_words():
     assert not torch.allclose(first, second)
     assert len(torch.nn.Conv3d(1, 1, 3).weight.shape) == 5  # (b): another layer
     assert len(convolutions(build("resnet18"))) == 20  # (c)
-    assert torch.equal(image.flatten().reshape(image.shape), image)  # (d)
+    plain, biased = (lambda x, bias=bias: F.conv2d(x, kernel, bias) for bias in (None, torch.ones(1)))
+    assert torch.allclose(plain(2 * image), 2 * plain(image), atol=1e-5)  # (d)
+    assert not torch.allclose(biased(2 * image), 2 * biased(image), atol=1e-5)
 
 
 def test_three_underscores_in_jupyter_are_no_error():
@@ -241,7 +250,7 @@ def test_each_of_several_slips_in_one_answer_is_named():
     assert verdict.earned == 0.75
     assert verdict.misconception == "printed-sum"
     assert "what the page prints" in verdict.sentence
-    assert "windows may start at 0, 2, 4 and 6" in verdict.sentence
+    assert "before 1 is added" in verdict.sentence
     assert "Not done yet: d" in verdict.message
 
 

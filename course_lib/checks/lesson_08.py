@@ -26,7 +26,8 @@ class TableExercise(HandExercise):
         found = [slip for slip in self.misconceptions if self._made(slip, answer)]
         if not found:
             return verdict
-        return replace(verdict, misconception=found[0].slug, sentence=" ".join(slip.sentence for slip in found))
+        told = dict.fromkeys(slip.sentence for slip in found)  # each says which question it is about
+        return replace(verdict, misconception=found[0].slug, sentence="\n".join(told))
 
     def _made(self, slip, answer):
         different = [i for i, (one, other) in enumerate(zip(slip.answer, self.expected, strict=True)) if one != other]
@@ -53,33 +54,38 @@ OTHER_WAYS = TableExercise(
     misconceptions=(
         Misconception(
             "dilation-forgotten",
-            "The first two are right for kernels without dilation. Spread taps cover more pixels: d (k - 1) + 1 of them.",
+            "Questions 1 and 2: these are right for kernels without dilation. Spread taps cover more pixels: d (k - 1) + 1 of them.",
             (arithmetic.output_size(7, 3), arithmetic.receptive_field([(3, 1, 1)] * 4), _WEIGHTS, _SEPARATED),
         ),
         Misconception(
             "gaps-count-as-weights",
-            "What lies between the taps has no weights. Each of the kernels has nine, however far apart they are.",
+            "Question 3: what lies between the taps has no weights. Each of the kernels has nine, however far apart they are.",
             (_SIZE, _FIELD, sum((2 * d + 1) ** 2 for d in _DILATIONS), _SEPARATED),
         ),
         Misconception(
             "fields-added",
-            "Those are the widths of the four kernels, added. Each layer adds what its kernel covers less one, because its middle tap "
-            "was there before.",
+            "Question 2: those are the widths of the four kernels, added. Each layer adds what its kernel covers less one, because its "
+            "middle tap was there before.",
             (_SIZE, sum(2 * d + 1 for d in _DILATIONS), _WEIGHTS, _SEPARATED),
         ),
         Misconception(
+            "first-pixel-forgotten",
+            "Question 2: that is what the layers add. To what? Before the first layer, an output would see one pixel: itself.",
+            (_SIZE, _FIELD - 1, _WEIGHTS, _SEPARATED),
+        ),
+        Misconception(
             "last-layer-only",
-            "That is what the last kernel covers of the map below it. Each cell of that map already sees several pixels.",
+            "Question 2: that is what the last kernel covers of the map below it. Each cell of that map already sees several pixels.",
             (_SIZE, 2 * 8 + 1, _WEIGHTS, _SEPARATED),
         ),
         Misconception(
             "d-times-k",
-            "Three taps have two gaps between them, not three. They cover d (k - 1) + 1 pixels.",
+            "Question 1: three taps have two gaps between them, not three. They cover d (k - 1) + 1 pixels.",
             (7 - 2 * 3 + 1, _FIELD, _WEIGHTS, _SEPARATED),
         ),
         Misconception(
             "still-square",
-            "That is what the whole 7x7 kernel needs. The column has seven weights, and so has the row.",
+            "Question 4: that is what the whole 7x7 kernel needs. The column has seven weights, and so has the row.",
             (_SIZE, _FIELD, _WEIGHTS, 49),
         ),
     ),
@@ -370,32 +376,37 @@ FIRST_LAYER = TableExercise(
     misconceptions=(
         Misconception(
             "biases-forgotten",
-            "Those are the weights alone. Each of the 768 filters has a bias too.",
+            "Question 3: those are the weights alone. Each of the 768 filters has a bias too.",
             (_PATCH_COUNT, _LENGTH, _EMBEDDING - _FILTERS, _PATCH_COUNT**2),
         ),
         Misconception(
             "one-channel",
-            "The image is in color: a patch has three numbers for each of its pixels.",
+            "Questions 2 and 3: the image is in color, so a patch has three numbers for each of its pixels.",
             (_PATCH_COUNT, _PATCH**2, arithmetic.conv_parameters(1, _FILTERS, _PATCH, _PATCH), _PATCH_COUNT**2),
         ),
         Misconception(
             "one-side-only",
-            "Fourteen patches stand side by side. There are as many rows of them.",
+            "Question 1: so many patches stand side by side. There are as many rows of them.",
             (_SIDE // _PATCH, _LENGTH, _EMBEDDING, (_SIDE // _PATCH) ** 2),
         ),
         Misconception(
+            "one-row-of-patches",
+            "Question 1: so many patches stand side by side. There are as many rows of them.",
+            (_SIDE // _PATCH, _LENGTH, _EMBEDDING, _PATCH_COUNT**2),
+        ),
+        Misconception(
             "overlapping",
-            "That counts windows which move by one pixel. The patches do not overlap: the stride is 16.",
+            "Question 1: that counts windows which move by one pixel. The patches do not overlap: the stride is 16.",
             ((_SIDE - _PATCH + 1) ** 2, _LENGTH, _EMBEDDING, (_SIDE - _PATCH + 1) ** 4),
         ),
         Misconception(
             "each-pair-once",
-            "Every patch asks every patch: what A asks of B is not what B asks of A, and each asks itself as well.",
+            "Question 4: every patch asks every patch. What A asks of B is not what B asks of A, and each asks itself as well.",
             (_PATCH_COUNT, _LENGTH, _EMBEDDING, _PATCH_COUNT * (_PATCH_COUNT - 1) // 2),
         ),
         Misconception(
             "not-itself",
-            "A patch asks itself as well: the matrix of weights is full, with its diagonal.",
+            "Question 4: a patch asks itself as well. The matrix of weights is full, with its diagonal.",
             (_PATCH_COUNT, _LENGTH, _EMBEDDING, _PATCH_COUNT * (_PATCH_COUNT - 1)),
         ),
     ),
@@ -473,27 +484,42 @@ PUBLISHED_TABLE = TableExercise(
     misconceptions=(
         Misconception(
             "read-as-accuracy",
-            "Then AlexNet would be better than ResNet, and would be wrong about six images in seven. The column counts errors.",
+            "Question 1: then AlexNet would be better than ResNet, and would be wrong about six images in seven. The column counts errors.",
             (1, round(_TEST_IMAGES * _PUBLISHED["ResNet"] / 100), 2 * _RESNET_50_MACS),
         ),
         Misconception(
             "images-missed",
-            "Those are the images that it got wrong. Asked is the others.",
+            "Question 2: those are the images that it got wrong. The question is about the others.",
             (2, _TEST_IMAGES - _RIGHT_IMAGES, 2 * _RESNET_50_MACS),
         ),
         Misconception(
+            "percent-not-images",
+            "Question 2: that is how many of 100 images. The question is about 100,000.",
+            (2, 100 - _PUBLISHED["ResNet"], 2 * _RESNET_50_MACS),
+        ),
+        Misconception(
+            "not-in-billions",
+            "Question 3: that is the number of FLOPs. Give it in billions, as the cell gives the multiply-adds.",
+            (2, _RIGHT_IMAGES, round(2 * _RESNET_50_MACS * 1e9)),
+        ),
+        Misconception(
+            "one-decimal",
+            "Question 3: nearly. Give two decimals, please.",
+            (2, _RIGHT_IMAGES, round(2 * _RESNET_50_MACS, 1)),
+        ),
+        Misconception(
             "macs-for-flops",
-            "That is the number of multiply-adds. Each of them is a multiplication and an addition.",
+            "Question 3: that is the number of multiply-adds. Each of them is a multiplication and an addition.",
             (2, _RIGHT_IMAGES, _RESNET_50_MACS),
         ),
         Misconception(
             "halved",
-            "One multiply-add is two operations, so there are more operations than multiply-adds.",
+            "Question 3: one multiply-add is two operations, so there are more operations than multiply-adds.",
             (2, _RIGHT_IMAGES, _RESNET_50_MACS / 2),
         ),
         Misconception(
             "other-network",
-            "That is AlexNet's line of the table. Asked is ResNet's.",
+            "Question 2: that is AlexNet's line of the table. The question is about ResNet.",
             (2, round(_TEST_IMAGES * (100 - _PUBLISHED["AlexNet"]) / 100), 2 * _RESNET_50_MACS),
         ),
     ),
@@ -534,16 +560,29 @@ WRONG_NUMBERS = TableExercise(
             "one-line-only", "(b): there is more than one. Try rows, columns and both diagonals.", (_DOT, 1, _HALF_OF_7, _ARROWS)
         ),
         Misconception("diagonals-only", "(b): the two diagonals, yes. Try the rows and columns as well.", (_DOT, 2, _HALF_OF_7, _ARROWS)),
+        Misconception(
+            "a-line-missed",
+            "(b): you have found most of them. The lines go through the middle: is there one more?",
+            (_DOT, _FITTING - 1, _HALF_OF_7, _ARROWS),
+        ),
+        Misconception(
+            "all-lines", "(b): there are so many lines. Not on all of them do the numbers add up to 15.", (_DOT, 8, _HALF_OF_7, _ARROWS)
+        ),
         Misconception("half-of-seven", "(c): no map has half a row. Count the windows.", (_DOT, _FITTING, 3.5, _ARROWS)),
         Misconception(
             "rounded-down",
-            "(c): the formula rounds before it adds 1. Padded, there are nine pixels, and windows may start at 0, 2, 4 and 6.",
+            "(c): a half is cut off before 1 is added, not after. Or draw the row with its padding, and count the windows that fit.",
             (_DOT, _FITTING, 3, _ARROWS),
         ),
         Misconception(
             "arrows-as-drawn",
             "(d) is what the page draws, one arrow for each output. But each output needs as many pixels as the kernel has weights.",
             (_DOT, _FITTING, _HALF_OF_7, 3),
+        ),
+        Misconception(
+            "inputs-not-lines",
+            "(d): that is how many inputs there are. Some of them are joined to more than one output; count the lines.",
+            (_DOT, _FITTING, _HALF_OF_7, 5),
         ),
         Misconception("fully-connected", "(d): that joins every output to every input.", (_DOT, _FITTING, _HALF_OF_7, 15)),
     ),
@@ -634,13 +673,14 @@ WORDS = TableExercise(
             (2, 3, 2, 3, 2),
         ),
         Misconception(
-            "flatten-loses-numbers",
-            "(d): Flatten an image and reshape it back: is anything missing?",
+            "bias-is-not-linear",
+            "(d): Take an image of zeros: it is its own double. What does a layer with a bias give for it, and is that its own double?",
             (2, 3, 1, 1, 2),
         ),
         Misconception(
             "plain-python",
-            "(e): In a Python file that would be so. In a notebook three underscores have a meaning.",
+            "(e): In a Python file that would be so. In a notebook the name exists, so no error comes. What does a line do that only "
+            "names a value?",
             (2, 3, 1, 3, 1),
         ),
         Misconception(
@@ -650,9 +690,10 @@ WORDS = TableExercise(
         ),
     ),
     hints=(
-        "(a) was measured in lesson 5, (d) in lesson 6. For (c) look at the table that section 5 printed.",
+        "(a) was measured in lesson 5. For (c) look at the table that section 5 printed.",
         "(b): a layer for volumes slides along three axes. The table in section 2 names it.",
-        "(d): reshape(28, 28) brings the picture back. (e): try it in a new cell.",
+        "(d): a window gives the sum of weights times pixels, plus the bias. Double the pixels: which part doubles? "
+        "(e): try it in a new cell.",
     ),
 )
 

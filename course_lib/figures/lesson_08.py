@@ -195,7 +195,7 @@ def show_mixing(matrices, titles, images=()):
     Parameters
     ----------
     matrices : sequence of (n, n)
-        No entry below zero. All on one scale from 0 to the largest entry.
+        No entry below zero. Each on a scale of its own, from 0 to its largest entry.
     titles : sequence of str
     images : sequence of (H, W) or None
         What each matrix belongs to, drawn above it; None where it belongs to every image.
@@ -203,27 +203,27 @@ def show_mixing(matrices, titles, images=()):
     matrices = [as_matrix("each matrix", matrix, dtype=float) for matrix in matrices]
     images = list(images) or [None] * len(matrices)
     figure, axes = plt.subplots(
-        2, len(matrices), figsize=(3.1 * len(matrices) + 0.8, 4.9), gridspec_kw={"height_ratios": [1, 2.6]}, layout="constrained"
+        2, len(matrices), figsize=(3.1 * len(matrices), 5.7), gridspec_kw={"height_ratios": [1, 3.2]}, layout="constrained"
     )
-    top = max(matrix.max() for matrix in matrices)
     for (above, ax), matrix, title, image in zip(axes.T, matrices, titles, images, strict=True):
         if image is None:
             above.text(0.5, 0.5, "any image", ha="center", va="center", fontsize=11, color=INK, style="italic", transform=above.transAxes)
         else:
             above.imshow(image, cmap="gray")
         above.axis("off")
-        shown = ax.imshow(matrix, cmap="Greys", vmin=0, vmax=top, interpolation="nearest")
+        shown = ax.imshow(matrix, cmap="Greys", vmin=0, vmax=matrix.max(), interpolation="nearest")
+        figure.colorbar(shown, ax=ax, location="bottom", shrink=0.9, label="weight").ax.tick_params(labelsize=8)
         ax.set_title(title, fontsize=11, color=INK)
         last = len(matrix) - 1
         ax.set(xticks=[0, last], yticks=[0, last], xlabel="is made of patch")
         ax.tick_params(labelsize=8, labelcolor=QUIET, length=2)
     axes[1, 0].set_ylabel("output")
-    figure.colorbar(shown, ax=axes[1, :].tolist(), shrink=0.8, label="weight")
     figure.suptitle("Who mixes with whom", fontsize=12, fontweight="bold", color=INK)
     alt = (
-        f"Square matrices of weights, dark where large, for {'; '.join(title.replace(chr(10), ' ') for title in titles)}. The matrix of "
-        "the convolution has dark stripes along its diagonal and is white elsewhere. Those of attention are gray all over, and differ from "
-        "image to image."
+        "Square matrices of weights, dark where large, each on its own scale, for "
+        f"{'; '.join(title.replace(chr(10), ' ') for title in titles)}. The matrix of the convolution has dark stripes along its "
+        "diagonal and a row of patches away from it, and is white elsewhere. Those of attention have weights everywhere, and differ "
+        "from image to image."
     )
     return Picture(figure, alt)
 
