@@ -4,6 +4,7 @@ torch is imported where it is needed: the checks of the lessons without it load 
 """
 
 import math
+import re
 import weakref
 from dataclasses import replace
 
@@ -76,6 +77,10 @@ def _softmax_as_it_stands(scores, labels):
     return -np.log(_of_the_right(powers / powers.sum(axis=1, keepdims=True), labels)).mean()
 
 
+def _fraction_and_then_logarithm(scores, labels, added=0.0):
+    return -np.log(_of_the_right(np.exp(_log_probabilities(scores)), labels) + added).mean()
+
+
 def _softmax_twice(scores, labels):
     return cross_entropy(np.exp(_log_probabilities(scores)), labels)
 
@@ -113,6 +118,18 @@ CROSS_ENTROPY = CodeExercise(
             "The numbers are right until scores get large: np.exp(1000) is more than a float can hold. Subtract each row's largest score "
             "first; softmax does not notice.",
             _softmax_as_it_stands,
+        ),
+        Misconception(
+            "log-of-zero",
+            "The largest score was subtracted, as it should be. But a probability can be too small for a float: it becomes 0, and the "
+            "logarithm of 0 is minus infinity. Write the logarithm of the fraction as a difference, before the division makes a 0 of it.",
+            _fraction_and_then_logarithm,
+        ),
+        Misconception(
+            "small-number-added",
+            "A small number inside the logarithm hides the 0, but then no loss can be larger than 27.6, however wrong the answer is. "
+            "Write the logarithm of the fraction as a difference instead, and nothing has to be added.",
+            lambda scores, labels: _fraction_and_then_logarithm(scores, labels, added=1e-12),
         ),
         Misconception(
             "sum-not-mean",
@@ -177,11 +194,11 @@ CROSS_ENTROPY = CodeExercise(
     ),
     hints=(
         "Three steps for each row: scores to probabilities, the probability of the right class, minus its logarithm. Then the mean.",
-        "probabilities = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True). Fewer digits in the exponent: subtract "
-        "scores.max(axis=1, keepdims=True) from the scores first.",
-        "The right class of each row: probabilities[np.arange(len(labels)), labels].",
-        "To survive large scores, take the logarithm of the fraction by hand: "
-        "log p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)), with shifted = scores - the row's largest.",
+        "First shifted = scores - scores.max(axis=1, keepdims=True): now no exponential is larger than 1, and each row has one that is 1.",
+        "A probability is np.exp(shifted) divided by the sum of its row. Do not divide and then take the logarithm: the logarithm of a "
+        "fraction is that of its upper part, here shifted itself, less that of its lower part.",
+        "log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)). The right class of each row: "
+        "log_p[np.arange(len(labels)), labels].",
     ),
 )
 
@@ -293,9 +310,13 @@ def _more_steps(function):
 
 
 def _returned_losses(function):
-    returned = _after_steps(function)[1]
+    weights, returned = _after_steps(function)
     if any(value is None for value in returned):
         return "it returns None. The loss should come back, as a number."
+    if any(hasattr(value, "detach") for value in returned):
+        return "it returns a tensor. A plain number is asked for."
+    if not _close(weights, _after_steps(_right_step)[0]):
+        return "that can be told when the weights are right: a loss is that of the weights before the step."
     values = [float(value) for value in returned]
     return None if _close(values, _after_steps(_right_step)[1]) else "what it returns is not the batch's mean loss before the step."
 
@@ -343,6 +364,11 @@ TRAIN_STEP = ModelExercise(
             "gradient-uphill",
             "The weights go the wrong way: the loss grows. The optimizer already subtracts the gradient; the loss needs no minus sign.",
             _steps_like(_uphill),
+        ),
+        Misconception(
+            "loss-still-a-tensor",
+            "The loss comes back as a tensor, which keeps hold of how it was computed. loss.item() takes the plain number out.",
+            lambda function: any(hasattr(value, "detach") for value in _after_steps(function)[1]),
         ),
     ),
     hints=(
@@ -502,6 +528,15 @@ def _is_module(value):
     return not isinstance(value, type) and hasattr(value, "parameters") and hasattr(value, "state_dict") and callable(value)
 
 
+def _complaint(make):
+    """What torch says when the network is given digits; nothing when it takes them."""
+    try:
+        _scores(make(), _digits())
+    except RuntimeError as error:
+        return str(error)
+    return ""
+
+
 def _takes_digits(make):
     model = make()
     if model is None:
@@ -560,7 +595,14 @@ MAKE_LENET = ModelExercise(
         Misconception(
             "no-padding",
             "C1 has no padding: the maps shrink to 24x24 at once, and only 4x4 are left at the end. Give the first convolution padding=2.",
-            lambda make: (16 * 4 * 4) in {parameter.shape[-1] for parameter in make().parameters()},
+            lambda make: (
+                (16 * 4 * 4) in {parameter.shape[-1] for parameter in make().parameters()} or "x256 and 400x120" in _complaint(make)
+            ),
+        ),
+        Misconception(
+            "not-flattened",
+            "The first dense layer gets 16 maps instead of one row of 400 numbers. nn.Flatten() makes a row of them: it stands after S4.",
+            lambda make: re.search(r"x[45] and 400x120", _complaint(make)),
         ),
         Misconception(
             "softmax-at-the-end",
@@ -811,7 +853,16 @@ def _random_shift(draw):
 
 
 _ROWS = np.arange(1, 25).reshape(2, 3, 4)
-_NOISE = np.array([[[9, 1, 2, 7, 3], [4, 8, 5, 6, 1], [2, 7, 9, 3, 8], [5, 6, 1, 4, 2]]], dtype=np.uint8)
+_NOISE = np.array([[[9, 1, 2, 7, 3], [4, 8, 5, 6, 1], [2, 7, 9, 3, 8], [5, 6, 1, 4, 2]]])
+
+
+def _of_the_same_type(moved, images, down, right):
+    """The moved images. Bytes must stay bytes: floats would reach a network as they are, without being standardized."""
+    kind = np.asarray(moved).dtype if not hasattr(moved, "detach") else moved.detach().cpu().numpy().dtype
+    if images.dtype == np.uint8 and kind != np.uint8:
+        raise TypeError(f"images of type uint8 came in, {kind} went out")
+    return moved
+
 
 SHIFTED = CodeExercise(
     name="shifted",
@@ -830,9 +881,11 @@ SHIFTED = CodeExercise(
         Case((_NOISE, -3, 4), part="up and left"),
         Case((_NOISE[:, :2], 1, -4), part="up and left"),
         Case((_NOISE[:, :, :2], -3, 1), part="up and left"),
+        Case((_NOISE.astype(np.uint8), 1, 2), part="type"),
     ),
     random_case=lambda draw: _part_of_shift(_random_shift(draw)),
-    parts={"core": 0.5, "up and left": 0.5},
+    parts={"core": 0.5, "up and left": 0.25, "type": 0.25},
+    observe=_of_the_same_type,
     misconceptions=(
         Misconception(
             "wraps-around",
@@ -884,6 +937,12 @@ SHIFTED = CodeExercise(
             "A negative number moves as if it were positive. Down -1 is one up.",
             lambda images, down, right: shifted(images, abs(down), abs(right)),
         ),
+        Misconception(
+            "type-changed",
+            "The pixels are right, but bytes (uint8) came in and another type went out. np.zeros makes floats, np.zeros_like what its "
+            "model is; or give it dtype=images.dtype.",
+            lambda images, down, right: shifted(images, down, right).astype(float),
+        ),
     ),
     hints=(
         "Start from zeros of the same shape and type, np.zeros_like(images), and copy the part that stays in the picture.",
@@ -925,7 +984,8 @@ INVARIANCE = HandExercise(
         ),
         Misconception(
             "pooling-swallows-it",
-            "Pooling swallows a part of a small move, for some of the values. Your own measurement shows whether that is enough.",
+            "Pooling swallows a part of a small move, for some of the values: a maximum of four is often, not always, the same after it. "
+            "The cell below this exercise counts for how many.",
             (1, 1, 1, 0),
         ),
         Misconception("turned-round", "Each of the four is the other way round. 1 is for true, 0 for false.", (0, 1, 0, 1)),
@@ -933,7 +993,7 @@ INVARIANCE = HandExercise(
     hints=(
         "Write 1 for true and 0 for false. Where in LeNet-5 does a weight belong to a place in the picture, and where not?",
         "Equivariant: the output moves along. Invariant: the output stays. A convolution is one of the two.",
-        "The curve of section 7 says what a move of a few pixels does to LeNet-5 as a whole.",
+        "The curves above say what a move of a few pixels does to LeNet-5 as a whole.",
     ),
 )
 

@@ -2,7 +2,7 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from .drawing import BLUE, INK, LINE, MARK_EDGE, MARK_FILL, QUIET, TONES, Picture
 
@@ -66,6 +66,7 @@ def show_training(histories, window=40):
         Steps whose mean is drawn: single batches jump up and down.
     """
     figure, (losses, accuracy) = plt.subplots(1, 2, figsize=(10.5, 3.7), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.15)  # inches: else the right panel's label touches the left panel
     words = []
     for (name, history), (color, dashes, marker) in zip(histories.items(), _STYLES, strict=False):
         smooth = np.convolve(history.losses, np.ones(window) / window, mode="valid")
@@ -79,6 +80,9 @@ def show_training(histories, window=40):
         told = ", ".join(f"{value:.2f} %" for value in reached)
         words.append(f"{name}: the loss falls from {smooth[0]:.2f} to {smooth[-1]:.3f}; right after each epoch: {told}")
     losses.set(yscale="log", xlabel="epochs", ylabel="cross-entropy (log scale)")
+    losses.yaxis.set_major_locator(FixedLocator([digit * 10.0**power for power in range(-5, 3) for digit in (1, 2, 5)]))
+    losses.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    losses.yaxis.set_minor_locator(NullLocator())
     losses.set_title(f"Loss, mean of {window} steps", size=11)
     accuracy.set(xlabel="epochs", ylabel="test digits right, in %")
     accuracy.set_title("Accuracy on the test digits", size=11)

@@ -95,6 +95,22 @@ def textbook_softmax(scores, labels):
     return -np.mean(np.log(powers[range(len(labels)), labels] / powers.sum(1)))
 
 
+@CROSS_ENTROPY.rejects("log-of-zero")
+def stable_softmax_and_then_its_logarithm(scores, labels):
+    return -np.log(probabilities(scores)[np.arange(len(labels)), labels]).mean()
+
+
+@CROSS_ENTROPY.rejects("log-of-zero")
+def fractions_by_hand_and_their_logarithm(scores, labels):
+    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return np.mean([-np.log(row[label] / row.sum()) for row, label in zip(powers, labels, strict=True)])
+
+
+@CROSS_ENTROPY.rejects("small-number-added")
+def clipped_from_below(scores, labels):
+    return -np.log(np.clip(probabilities(scores)[np.arange(len(labels)), labels], 1e-12, 1)).mean()
+
+
 @CROSS_ENTROPY.rejects()
 def a_small_number_inside_the_logarithm(scores, labels):
     return -np.log(probabilities(scores)[np.arange(len(labels)), labels] + 1e-9).mean()
@@ -211,13 +227,22 @@ def by_log_softmax_and_nll(model, optimizer, images, labels):
     return loss.detach().numpy()
 
 
-@TRAIN_STEP.accepts
+@TRAIN_STEP.rejects("loss-still-a-tensor")
 def loss_returned_as_a_tensor(model, optimizer, images, labels):
     optimizer.zero_grad(set_to_none=False)
     loss = -model(images).log_softmax(1)[torch.arange(len(labels)), labels].mean()
     loss.backward()
     optimizer.step()
     return loss.detach()
+
+
+@TRAIN_STEP.accepts
+def by_indexing_the_log_probabilities(model, optimizer, images, labels):
+    optimizer.zero_grad(set_to_none=False)
+    loss = -model(images).log_softmax(1)[torch.arange(len(labels)), labels].mean()
+    loss.backward()
+    optimizer.step()
+    return loss.tolist()
 
 
 @TRAIN_STEP.accepts
@@ -430,7 +455,7 @@ MAKE_LENET.right |= {
 }
 MAKE_LENET.wrong |= {
     "no padding": named("no-padding", lambda: nn.Sequential(*lenet_layers(padding=0, flat=256))),
-    "no padding, 400 kept": Wrong(lambda: nn.Sequential(*lenet_layers(padding=0))),
+    "no padding, 400 kept": named("no-padding", lambda: nn.Sequential(*lenet_layers(padding=0))),
     "softmax at the end": named("softmax-at-the-end", lambda: nn.Sequential(*lenet_layers(), nn.Softmax(dim=1))),
     "log-softmax at the end": named("log-softmax-at-the-end", lambda: nn.Sequential(*lenet_layers(), nn.LogSoftmax(dim=1))),
     "ReLU on the scores": named("relu-on-the-scores", lambda: nn.Sequential(*lenet_layers(), nn.ReLU())),
@@ -444,7 +469,8 @@ MAKE_LENET.wrong |= {
     "no ReLU after F6": named("dense-layers-touch", lambda: without(10)),
     "no ReLU after C1": named("convolutions-without-activation", lambda: without(1)),
     "no ReLU after C3": named("convolutions-without-activation", lambda: without(4)),
-    "no flattening": Wrong(lambda: without(6)),
+    "no flattening": named("not-flattened", lambda: without(6)),
+    "no flattening, no padding": named("not-flattened", lambda: nn.Sequential(*lenet_layers(padding=0)[:6], *lenet_layers()[7:])),
     "no second pooling": Wrong(lambda: nn.Sequential(*lenet_layers(flat=1600)[:5], *lenet_layers(flat=1600)[6:])),
     "kernels of 3": Wrong(
         lambda: nn.Sequential(nn.Conv2d(1, 6, 3, padding=1), *lenet_layers()[1:3], nn.Conv2d(6, 16, 5), *lenet_layers()[4:])
@@ -733,13 +759,14 @@ def slices_from_max_and_min(images, down, right):
 
 @SHIFTED.accepts
 def two_matrix_products(images, down, right):
-    return np.eye(images.shape[1], k=-down) @ images @ np.eye(images.shape[2], k=right)
+    moved = np.eye(images.shape[1], k=-down) @ images @ np.eye(images.shape[2], k=right)
+    return moved.astype(images.dtype)
 
 
 @SHIFTED.accepts
 def einsum_in_float32(images, down, right):
     rows, columns = np.eye(images.shape[1], k=-down, dtype=np.float32), np.eye(images.shape[2], k=-right, dtype=np.float32)
-    return np.einsum("ia,nab,jb->nij", rows, images.astype(np.float32), columns)
+    return np.einsum("ia,nab,jb->nij", rows, images.astype(np.float32), columns).astype(images.dtype)
 
 
 @SHIFTED.accepts
@@ -750,7 +777,7 @@ def one_pixel_at_a_time_by_recursion(images, down, right):
     return one_pixel_at_a_time_by_recursion(pixel_by_pixel(images, *step), down - step[0], right - step[1])
 
 
-@SHIFTED.accepts
+@SHIFTED.rejects("type-changed")
 def lists_in_lists(images, down, right):
     return [pixel_by_pixel(image[None], down, right)[0].tolist() for image in images]
 
@@ -761,6 +788,13 @@ def in_fortran_order(images, down, right):
 
 
 # ================================================================================================ shifted: wrong ones
+
+
+@SHIFTED.rejects("type-changed")
+def into_zeros_of_floats(images, down, right):
+    moved = np.zeros(images.shape)
+    moved[:] = pixel_by_pixel(images, down, right)
+    return moved
 
 
 @SHIFTED.rejects("wraps-around")

@@ -6,8 +6,8 @@ import torch
 from proofs.lesson_06 import trained
 
 from course_lib.checks import EXERCISES
+from course_lib.checks.lesson_06 import _STAGES, accuracy
 from course_lib.checks.lesson_06 import EXERCISES as OWN
-from course_lib.checks.lesson_06 import accuracy
 from course_lib.data import load_mnist
 from course_lib.models import MLP, LeNet5, trace
 from course_lib.training import evaluate, train
@@ -40,6 +40,7 @@ LESSON.given(
     "about 97 %",  # quoted
     "(b) when the right digit gets 0.5, (c) when the right digit gets 0.01",
     "e^(1000)",
+    "a learning rate of up to 0.1",
     "a dense layer of 256",
     "200 steps of 128 images each",
     "6 saw 3 maps, 9 saw 4 maps, and one saw all 6",  # of the paper of 1998, table I
@@ -60,6 +61,8 @@ LESSON.states("plan", "Of the {} points, {} are checked at once and {} ", POINTS
 LESSON.states("first-steps", "{} pixels in a row", DENSE.layers[0].output_shape[0])
 LESSON.states("baseline-why", "{:,} parameters", DENSE.parameters)
 LESSON.states("shuffle", "{} pixels", 28 * 28)
+
+LESSON.states("training", "Each of {}, {}, {} and {} % is worth a point", *(round(100 * least, 9) for least in _STAGES))
 
 for cell, template in (
     ("title", "{} of 100 digits that it never saw"),
