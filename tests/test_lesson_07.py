@@ -1,14 +1,15 @@
 """Lesson 7: its demonstrations show what the text says, its published code is wrong as told, and its network learns."""
 
 import re
+import time
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from lessons import Lesson, LessonTests
 
-from course_lib import load_mnist
-from course_lib.checks.lesson_07 import published_transposed_conv2d
+from course_lib import check, load_mnist
+from course_lib.checks.lesson_07 import published_transposed_conv2d, transposed_conv2d
 from course_lib.checks.lesson_07_hand import D_OUT, IMAGE, KERNEL, SIZES
 
 LESSON = Lesson("07_backpropagation")
@@ -66,8 +67,40 @@ def test_the_middle_pixel_is_worked_out_as_the_comment_says():
     assert LESSON.results["backward-verify-run"][1][0][1, 1] == -3
 
 
-def test_whole_numbers_refuse_decimals():
-    assert printed("zeros-like-run").startswith("UFuncTypeError Cannot cast")
+def test_whole_numbers_refuse_decimals_and_a_single_cell_drops_them():
+    refused, dropped = printed("zeros-like-run").splitlines()
+    assert refused.startswith("UFuncTypeError Cannot cast")
+    assert dropped == "0 + 0.5 is now 0"
+
+
+def test_slow_functions_are_told_before_the_training_and_the_library_stands_in(monkeypatch, capsys):
+    names = {"time": time}
+    exec(LESSON.cells["network-speed"].source.split("\n\n\ndigits")[0], names)
+    quick_enough, clock = names["quick_enough"], iter([0.0, 9.0, 0.0, 0.001, 0.0, 0.1, *3 * [0.0, 0.1]])
+    monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
+    assert quick_enough(abs, round, -1) is abs
+    assert capsys.readouterr().out == ""
+    assert quick_enough(abs, round, -1) is round
+    assert capsys.readouterr().out.startswith("abs is slow: about 10 minutes")
+
+
+def test_the_model_answers_are_fast_enough():
+    assert printed("network-speed") == ""
+    assert LESSON.untouched["network-speed"][0] == ""
+
+
+def test_cards_name_what_they_show():
+    turned = check("L7.2", [[0, 0, 0]] * 3)
+    for shown in (str(turned), turned._repr_html_()):
+        assert "d_out" in shown
+        assert "the weights that they lay down here" in shown
+        assert not re.search("window|kernel", shown)
+    wrong = check("transposed_conv2d", lambda x, kernel, stride=2: transposed_conv2d(x, kernel, stride) + 1)
+    assert "In the map, the cells whose copies land here:" in str(wrong)
+    assert "the map, framed: the cells whose copies land here" in wrong._repr_html_()
+    by_kernel = str(check("L7.1", [[0, 0], [0, 0]]))
+    assert "In the image, what this tap saw:" in by_kernel
+    assert "Times d_out:" in by_kernel
 
 
 def test_gradients_agree_to_ten_digits_and_a_slip_to_none():
@@ -81,8 +114,25 @@ def test_a_step_of_1e_14_is_off_by_percents_and_1e_5_by_nothing_to_speak_of():
         slope = (np.tanh(0.7 + step) - np.tanh(0.7 - step)) / (2 * step)
         return abs(slope * np.cosh(0.7) ** 2 - 1)
 
-    assert 0.001 < np.median([off(step) for step in 1e-14 * np.linspace(0.7, 1.4, 101)]) < 0.1
+    assert 0.001 < np.median([off(step) for step in 1e-14 * np.linspace(0.7, 1.4, 101)]) < 0.03
     assert off(1e-5) < 1e-9
+
+
+def test_the_friends_check_of_a_kernel_is_off_by_a_percent_or_two():
+    rng = np.random.default_rng(0)
+    x, kernel, target = rng.normal(size=(5, 6)), rng.normal(size=(3, 2)), rng.normal(size=(3, 5))
+    windows = np.lib.stride_tricks.sliding_window_view(x, (3, 2))
+    right = np.einsum("ij,ijmn->mn", np.einsum("ijmn,mn->ij", windows, kernel) - target, windows)
+
+    def loss(weights):
+        return 0.5 * np.sum((np.einsum("ijmn,mn->ij", windows, weights) - target) ** 2)
+
+    def off(step):
+        units = np.eye(6).reshape(6, 3, 2)
+        tried = np.reshape([(loss(kernel + step * unit) - loss(kernel - step * unit)) / (2 * step) for unit in units], (3, 2))
+        return np.abs(tried - right).max() / np.abs(right).max()
+
+    assert 0.005 < np.median([off(step) for step in 1e-14 * np.linspace(0.9, 1.1, 101)]) < 0.035
 
 
 def test_tap_by_tap_is_many_times_faster():

@@ -120,13 +120,26 @@ def _cut_to_whole_numbers(d_out, x, kernel, stride=1, padding=0):
     return np.trunc(d_x) if whole[0] else d_x, np.trunc(d_kernel) if whole[1] else d_kernel
 
 
+def _cut_cell_by_cell(d_out, x, kernel, stride=1, padding=0):
+    """Single cells of `zeros_like` arrays: NumPy stores what fits, after each addition."""
+    d_out, x, kernel = np.asarray(d_out), np.asarray(x), np.asarray(kernel)
+    padded = np.pad(x, padding)
+    d_padded, d_kernel = np.zeros_like(padded), np.zeros_like(kernel)
+    for i, j in np.ndindex(d_out.shape):
+        for m, n in np.ndindex(kernel.shape):
+            here = i * stride + m, j * stride + n
+            d_kernel[m, n] += d_out[i, j] * padded[here]
+            d_padded[here] += d_out[i, j] * kernel[m, n]
+    return _inner(d_padded, padding), d_kernel
+
+
 def _met(size, kernel, stride, index):
     """Along one axis: windows that cover an index, and the taps with which they do."""
     windows = [i for i in range(size) if 0 <= index - i * stride < kernel]
     return windows, [index - i * stride for i in windows]
 
 
-def _d_x_working(index, d_maps, kernels, stride, padding):
+def _d_x_working(index, d_maps, kernels, stride, padding, of="d_out"):
     """How one entry of the input's gradient comes about, from maps (oH, oW) and as many kernels."""
     (rows, row_taps), (columns, column_taps) = (
         _met(size, k, stride, n + padding) for size, k, n in zip(d_maps[0].shape, kernels[0].shape, index, strict=True)
@@ -136,7 +149,10 @@ def _d_x_working(index, d_maps, kernels, stride, padding):
     mask = np.zeros(d_maps[0].shape, dtype=bool)
     mask[np.ix_(rows, columns)] = True
     seen = tuple(d[np.ix_(rows, columns)] for d in d_maps)
-    return Working(tuple(d_maps), mask, seen, tuple(k[np.ix_(row_taps, column_taps)] for k in kernels))
+    weights = tuple(k[np.ix_(row_taps, column_taps)] for k in kernels)
+    return Working(
+        tuple(d_maps), mask, seen, weights, names=(of, "the cells whose copies land here", "the weights that they lay down here")
+    )
 
 
 def _d_kernel_working(index, d_maps, images, stride, padding):
@@ -145,7 +161,10 @@ def _d_kernel_working(index, d_maps, images, stride, padding):
     padded = [np.pad(image, padding) for image in images]
     mask = np.zeros(padded[0].shape, dtype=bool)
     mask[np.ix_(rows, columns)] = True
-    return Working(tuple(padded), mask, tuple(image[np.ix_(rows, columns)] for image in padded), tuple(d_maps))
+    seen = tuple(image[np.ix_(rows, columns)] for image in padded)
+    return Working(
+        tuple(padded), mask, seen, tuple(d_maps), names=("the padded image" if padding else "the image", "what this tap saw", "d_out")
+    )
 
 
 def _backward_working(part, index, d_out, x, kernel, stride=1, padding=0):
@@ -296,6 +315,12 @@ CONV2D_BACKWARD = CodeExercise(
             "With whole numbers in the image or the kernel the gradient lost its decimals. A gradient is never a whole number for long: "
             "collect it in an array of floats.",
             _cut_to_whole_numbers,
+        ),
+        Misconception(
+            "decimals-cut-off-cell-by-cell",
+            "With whole numbers in the image or the kernel, `np.zeros_like` makes an array of whole numbers. Into a single cell of it "
+            "NumPy stores what fits and drops the decimals without a word. Collect in floats: `np.zeros(kernel.shape)`.",
+            _cut_cell_by_cell,
         ),
     ),
     hints=(
@@ -467,7 +492,8 @@ NUMERIC_D_KERNEL = CodeExercise(
     ),
     hints=(
         "A slope is how much the loss rises, divided by how far you went. Which two kernels do you compare for weight (m, n)?",
-        "Two copies of the kernel: in one, weight (m, n) is larger by the step; in the other, smaller by it. Nothing else differs.",
+        "Two copies of the kernel: in one, weight (m, n) is larger by the step; in the other, smaller by it. Nothing else differs. "
+        "`above = kernel` is no copy but a second name for the same array: moving it changes the argument.",
         "(loss(above) - loss(below)) / (2 * step)",
         "Loop over the taps with np.ndindex(kernel.shape). In the loop: above, below = kernel.astype(float), kernel.astype(float); "
         "above[m, n] += step; below[m, n] -= step.",
@@ -536,6 +562,28 @@ def _place_without_the_window(d_out, x, pool_size=2, stride=2):
     return d_x
 
 
+def _taps_overwrite(d_out, x, pool_size=2, stride=2):
+    d_out, x = np.asarray(d_out, dtype=float), np.asarray(x, dtype=float)
+    d_x, free = np.zeros(x.shape), np.ones(d_out.shape, dtype=bool)
+    y = pooling.max_pool2d(x, pool_size, stride)
+    for tap in np.ndindex(pool_size, pool_size):
+        here = (..., *(slice(t, t + (size - 1) * stride + 1, stride) for t, size in zip(tap, d_out.shape[2:], strict=True)))
+        wins = free & (x[here] == y)
+        d_x[here] = wins * d_out
+        free &= ~wins
+    return d_x
+
+
+def _refused_by_bytes(d_out, x, pool_size=2, stride=2):
+    if np.asarray(x).dtype.kind != "f":
+        np.zeros(1, dtype=int).__iadd__(np.ones(1))  # NumPy refuses to add decimals to whole numbers in place
+    return max_pool2d_backward(d_out, x, pool_size, stride)
+
+
+def _cut_by_bytes(d_out, x, pool_size=2, stride=2):
+    return max_pool2d_backward(d_out, x, pool_size, stride).astype(np.asarray(x).dtype)
+
+
 _ADD = {
     "first": lambda sofar, d, window: sofar + d * _first(window),
     "last": lambda sofar, d, window: sofar + d * _first(window, -1),
@@ -579,6 +627,7 @@ MAX_POOL2D_BACKWARD = CodeExercise(
     signature="max_pool2d_backward(d_out, x, pool_size=2, stride=2)",
     cases=(
         Case((np.array([[[[10.0, -20.0]]]]), _ALL_NEGATIVE)),
+        Case((np.array([[[[10.0, -20.0]]]]), np.array([[[[1.0, 5, 2], [0, 3, 4]]]])), {"stride": 1}),  # one winner of two windows
         _pool_case(1, 1, 4, 6),
         _pool_case(2, 3, 4, 2, layout="read-only"),
         _pool_case(1, 2, 5, 7),  # 2 does not divide them: a row and a column are in no window
@@ -695,6 +744,24 @@ MAX_POOL2D_BACKWARD = CodeExercise(
             "first-image-only",
             "Only the first image of the batch got anything.",
             _first_image_only,
+        ),
+        Misconception(
+            "taps-overwrite",
+            "A cell of the window writes over what earlier ones left at the same pixel. Where windows overlap, what they send back adds "
+            "up: `d_x[...] += wins * d_out`, not `=`.",
+            _taps_overwrite,
+        ),
+        Misconception(
+            "zeros-like-integers",
+            "With whole numbers in the maps, `np.zeros_like(x)` makes an array of whole numbers, and NumPy refuses to add decimals to it. "
+            "Make it of floats: `np.zeros(x.shape)`.",
+            _refused_by_bytes,
+        ),
+        Misconception(
+            "decimals-cut-off",
+            "With whole numbers in the maps the gradient lost its decimals: `np.zeros_like(x)` makes an array of whole numbers, and a "
+            "single cell of it drops them without a word. Make it of floats: `np.zeros(x.shape)`.",
+            _cut_by_bytes,
         ),
         Misconception("all-zeros", "The gradient stayed at zero everywhere. Is it added to d_x?", _nothing_but_zeros),
     ),
@@ -1051,8 +1118,16 @@ def _convolved(x, kernel, stride=2):
     return conv2d(x, kernel, stride) if all(n >= k for n, k in zip(x.shape, kernel.shape, strict=True)) else np.zeros((0, 0))
 
 
+def _no_room(x, kernel, stride=2):
+    x, kernel = np.asarray(x, dtype=float), np.asarray(kernel, dtype=float)
+    output = np.zeros([n * stride for n in x.shape])
+    for i, j in np.ndindex(x.shape):
+        output[i * stride : i * stride + kernel.shape[0], j * stride : j * stride + kernel.shape[1]] += x[i, j] * kernel
+    return output
+
+
 def _transposed_working(index, x, kernel, stride=2):
-    return _d_x_working(index, [np.asarray(x, dtype=float)], [np.asarray(kernel, dtype=float)], stride, 0)
+    return _d_x_working(index, [np.asarray(x, dtype=float)], [np.asarray(kernel, dtype=float)], stride, 0, of="the map")
 
 
 def _stamp_case(height, width, kernel_height, kernel_width, part="core", layout="plain", **kwargs):
@@ -1081,7 +1156,7 @@ TRANSPOSED_CONV2D = CodeExercise(
         _stamp_case(1, 1, 2, 3),
         _stamp_case(4, 2, 2, 2),
         Case((_WHOLE_KERNEL, _HALVES), part="integers"),
-        Case((np.array([[100, 200], [50, 0]], dtype=np.uint8), np.array([[2, 3]], dtype=np.uint8)), {"stride": 1}, part="integers"),
+        Case((np.array([[100, 200], [50, 0]], dtype=np.uint8), _HALVES[:1]), {"stride": 1}, part="integers"),
     ),
     random_case=_random_stamp_case,
     parts={"core": 0.85, "integers": 0.15},
@@ -1145,6 +1220,12 @@ TRANSPOSED_CONV2D = CodeExercise(
             _stamping(size=lambda map_size, kernel, stride: [n * stride for n in map_size]),
         ),
         Misconception(
+            "no-room-for-the-last-copy",
+            "The output was given stride times the size of the map, and a copy of a larger kernel does not fit in there. The last copy "
+            "begins at (H - 1) * stride and needs kH rows.",
+            _no_room,
+        ),
+        Misconception(
             "cut-to-the-spread-map",
             "What the kernel lays down beyond the spread-out map is missing. The last copy begins at (H - 1) * stride and needs kH rows.",
             _stamping(size=lambda map_size, kernel, stride: [(n - 1) * stride + 1 for n in map_size]),
@@ -1195,18 +1276,10 @@ TRANSPOSED_CONV2D = CodeExercise(
                 np.trunc(transposed_conv2d(x, kernel, stride)) if np.asarray(x).dtype.kind != "f" else transposed_conv2d(x, kernel, stride)
             ),
         ),
-        Misconception(
-            "bytes-overflow",
-            "With bytes the products started again at 0. Convert to float first.",
-            lambda x, kernel, stride=2: (
-                transposed_conv2d(x, kernel, stride) % 256
-                if np.asarray(x).dtype == np.asarray(kernel).dtype == np.uint8
-                else transposed_conv2d(x, kernel, stride)
-            ),
-        ),
     ),
     hints=(
-        "You have written it already: it is what conv2d_backward does to get d_x. Read x as d_out.",
+        "You have written it already: it is what conv2d_backward does to get d_x. Read x as d_out; you may call it, with an array of zeros "
+        "for the image.",
         "Cell (i, j) lays down x[i, j] * kernel with its top left corner at (i * stride, j * stride). How large must the output be "
         "for the last one?",
         "output = np.zeros(((H - 1) * stride + kH, (W - 1) * stride + kW)), in floats.",

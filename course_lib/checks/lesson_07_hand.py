@@ -193,6 +193,12 @@ TRANSPOSED_SIZES = HandExercise(
             "The sizes are right. There is one bias for each *output* channel.",
             _sizes(_right_size, _WEIGHTS + CHANNELS[0]),
         ),
+        Misconception(
+            "input-channels-forgotten",
+            "The sizes are right. The parameters count one kernel for each output channel; there is one for each *pair* of an input and an "
+            "output channel.",
+            _sizes(_right_size, CHANNELS[1] * CHANNELS[2] ** 2 + CHANNELS[1]),
+        ),
     ),
     hints=(
         "Where does the last copy of the kernel begin, and how many cells does it cover?",

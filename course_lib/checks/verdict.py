@@ -26,6 +26,9 @@ class Working:
         Added to the sum of the products.
     show_products : bool
         False for answers worked out by hand: there the products are the exercise.
+    names : tuple of str
+        For what is no window of an input under a kernel: names for (the inputs, what is framed there, what it is multiplied with),
+        such as ``("d_out", "the copies that land here", "their weights")``.
     """
 
     inputs: tuple
@@ -34,6 +37,7 @@ class Working:
     kernels: tuple
     bias: float = 0.0
     show_products: bool = True
+    names: tuple = ()
 
     @property
     def products(self):
@@ -229,8 +233,8 @@ def failure_text(failure):
     working = failure.working
     if working and all(_drawable(window) for window in working.windows):
         for channel, (window, kernel) in enumerate(zip(working.windows, working.kernels, strict=True)):
-            of = f" (channel {channel})" if len(working.windows) > 1 else ""
-            lines += [f"  The window there{of}:", *matrix_text(window), "  The kernel over it:", *matrix_text(kernel)]
+            window_name, kernel_name = _text_names(working, channel)
+            lines += [f"  {window_name}:", *matrix_text(window), f"  {kernel_name}:", *matrix_text(kernel)]
             if working.show_products:
                 lines += ["  Their products:", *matrix_text(window * kernel)]
         if working.show_products:
@@ -238,6 +242,16 @@ def failure_text(failure):
     if failure.seed is not None:
         lines.append(f"  (a random case; the same ones come again with seed={failure.seed})")
     return [line for line in lines if line.strip()]
+
+
+def _text_names(working, channel):
+    """What the text calls the window and the kernel of one channel."""
+    if working.names:
+        image, framed, weights = working.names
+        of = f" {channel}" if len(working.windows) > 1 else ""
+        return f"In {image}{of}, {framed}", f"Times {weights}{of}"
+    of = f" (channel {channel})" if len(working.windows) > 1 else ""
+    return f"The window there{of}", "The kernel over it"
 
 
 def difference(failure):
@@ -349,7 +363,9 @@ def _working_rows(working):
     rows = []
     for channel, (image, window, kernel) in enumerate(zip(working.inputs, working.windows, working.kernels, strict=True)):
         of = f" {channel}" if len(working.inputs) > 1 else ""
-        tables = [matrix_html(image, f"input{of}, window framed", working.mask), matrix_html(kernel, f"kernel{of}")]
+        name, framed, weights = working.names or ("input", "window", "kernel")
+        caption = f"{name}{of}, framed: {framed}" if working.names else f"{name}{of}, window framed"
+        tables = [matrix_html(image, caption, working.mask), matrix_html(kernel, f"{weights}{of}")]
         if working.show_products:
             tables.append(matrix_html(window * kernel, f"products{of}"))
         rows.append(tables)

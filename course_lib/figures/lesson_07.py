@@ -8,7 +8,6 @@ from .drawing import (
     INK,
     LINE,
     QUIET,
-    SIGNED,
     WEIGHT_STYLES,
     Picture,
     as_matrix,
@@ -221,13 +220,13 @@ def show_matrix_and_transpose(matrix, names=("image", "output")):
         (axes[0], matrix, f"the convolution, {sized(matrix.shape)}:\n{names[0]} in, {names[1]} out"),
         (axes[1], matrix.T, f"its transpose, {sized(matrix.T.shape)}:\n{names[1]} in, {names[0]} out"),
     ):
-        ax.imshow(values, cmap=SIGNED, vmin=-limit, vmax=limit)
+        ax.imshow(values, cmap="RdBu_r", vmin=-limit, vmax=limit)  # zero is white
         for (i, j), value in np.ndenumerate(values):
             if value:
-                ax.text(j, i, written(value), ha="center", va="center", size=7, color="white" if value < 0 else INK)
+                ax.text(j, i, written(value), ha="center", va="center", size=7, color="white" if abs(value) > 0.6 * limit else INK)
         ax.set_xticks(np.arange(values.shape[1] + 1) - 0.5, [])
         ax.set_yticks(np.arange(values.shape[0] + 1) - 0.5, [])
-        ax.grid(color="white", linewidth=0.6)
+        ax.grid(color=LINE, linewidth=0.6)
         ax.tick_params(length=0)
         ax.set_title(title, size=10)
         ax.set(xlabel="cells that go in", ylabel="cells that come out")
@@ -275,9 +274,9 @@ def show_own_filters(weights):
     for number, ax in enumerate(axes.flat):
         ax.axis("off")
         if number < len(weights):
-            shown = ax.imshow(weights[number], cmap=SIGNED, vmin=-limit, vmax=limit)
+            shown = ax.imshow(weights[number], cmap="RdBu_r", vmin=-limit, vmax=limit)
             ax.set_title(f"filter {number}", size=9)
-    figure.suptitle("What the first layer has learned: dark is negative, light is positive", size=11)
+    figure.suptitle("What the first layer has learned: blue is negative, white zero, red positive", size=11)
     figure.colorbar(shown, ax=axes, shrink=0.8, label="weight")
     return Picture(
         figure,

@@ -205,6 +205,17 @@ def as_the_published_page(d_out, x, kernel, stride=1, padding=0):
     return (d_x_pad[padding:-padding, padding:-padding] if padding > 0 else d_x_pad), d_kernel
 
 
+@CONV2D_BACKWARD.rejects("decimals-cut-off-cell-by-cell")
+def four_loops_into_zeros_like(d_out, x, kernel, stride=1, padding=0):
+    x_pad = np.pad(x, padding)
+    d_x_pad, d_kernel = np.zeros_like(x_pad), np.zeros_like(kernel)
+    for m, n, i, j in itertools.product(*map(range, (*kernel.shape, *d_out.shape))):
+        d_kernel[m, n] += d_out[i, j] * x_pad[i * stride + m, j * stride + n]
+    for i, j, m, n in itertools.product(*map(range, (*d_out.shape, *kernel.shape))):
+        d_x_pad[i * stride + m, j * stride + n] += d_out[i, j] * kernel[m, n]
+    return cut(d_x_pad, padding), d_kernel
+
+
 @CONV2D_BACKWARD.rejects("other-order")
 def kernel_first(d_out, x, kernel, stride=1, padding=0):
     return two_loops(d_out, x, kernel, stride, padding)[::-1]
@@ -444,6 +455,36 @@ def mask_assigned(d_out, x, pool_size=2, stride=2):
     for n, c, i, j in np.ndindex(d_out.shape):
         here = n, c, slice(i * stride, i * stride + pool_size), slice(j * stride, j * stride + pool_size)
         d_x[here] = first_winner(x[here]) * d_out[n, c, i, j]
+    return d_x
+
+
+@MAX_POOL2D_BACKWARD.rejects("taps-overwrite")
+def tap_by_tap_assigned(d_out, x, pool_size=2, stride=2):
+    d_out, x = floats(d_out, x)
+    best = windows_of(x, (pool_size, pool_size), stride).reshape(*d_out.shape, -1).argmax(axis=-1)
+    d_x = np.zeros(x.shape)
+    for number, (m, n) in enumerate(np.ndindex(pool_size, pool_size)):
+        down, across = (slice(t, t + (size - 1) * stride + 1, stride) for t, size in zip((m, n), d_out.shape[2:], strict=True))
+        d_x[:, :, down, across] = np.where(best == number, d_out, 0)
+    return d_x
+
+
+@MAX_POOL2D_BACKWARD.rejects("decimals-cut-off")
+def single_cells_of_zeros_like(d_out, x, pool_size=2, stride=2):
+    d_x = np.zeros_like(x)
+    for n, c, i, j in np.ndindex(d_out.shape):
+        window = x[n, c, i * stride : i * stride + pool_size, j * stride : j * stride + pool_size]
+        row, column = np.unravel_index(window.argmax(), window.shape)
+        d_x[n, c, i * stride + row, j * stride + column] += d_out[n, c, i, j]
+    return d_x
+
+
+@MAX_POOL2D_BACKWARD.rejects("zeros-like-integers")
+def windows_of_zeros_like(d_out, x, pool_size=2, stride=2):
+    d_x = np.zeros_like(x)
+    for n, c, i, j in np.ndindex(d_out.shape):
+        here = n, c, slice(i * stride, i * stride + pool_size), slice(j * stride, j * stride + pool_size)
+        d_x[here] += first_winner(x[here]) * d_out[n, c, i, j]
     return d_x
 
 
@@ -701,6 +742,29 @@ def in_float32(x, kernel, stride=2):
     return copies_added(x, kernel, stride).astype(np.float32)
 
 
+@TRANSPOSED_CONV2D.accepts
+def a_call_of_the_backward_pass(x, kernel, stride=2):
+    image = np.zeros([(n - 1) * stride + k for n, k in zip(x.shape, kernel.shape, strict=True)])
+    d_image = np.zeros(image.shape)
+    for i, j in np.ndindex(x.shape):  # as conv2d_backward: nothing is turned into floats beforehand
+        d_image[i * stride : i * stride + kernel.shape[0], j * stride : j * stride + kernel.shape[1]] += x[i, j] * kernel
+    return d_image
+
+
+@TRANSPOSED_CONV2D.accepts
+def conv2d_backward_with_an_image_of_zeros(x, kernel, stride=2):
+    image = np.zeros([(n - 1) * stride + k for n, k in zip(x.shape, kernel.shape, strict=True)])
+    return two_loops(x, image, kernel, stride)[0]
+
+
+@TRANSPOSED_CONV2D.rejects("no-room-for-the-last-copy")
+def as_large_as_stride_times_the_map(x, kernel, stride=2):
+    output = np.zeros((x.shape[0] * stride, x.shape[1] * stride))
+    for (i, j), value in np.ndenumerate(np.asarray(x, dtype=float)):
+        output[i * stride : i * stride + kernel.shape[0], j * stride : j * stride + kernel.shape[1]] += value * kernel
+    return output
+
+
 @TRANSPOSED_CONV2D.rejects("copies-overwrite")
 def copies_assigned(x, kernel, stride=2):
     x, kernel = floats(x, kernel)
@@ -788,6 +852,7 @@ HAND = (
         "L7.4",
         {
             "kernel of 3 doubled": [14, 18, 32, 32, 34, 32800],
+            "one kernel for each filter": named("input-channels-forgotten", [14, 18, 32, 33, 34, 544]),
             "one parameter short": [14, 18, 32, 33, 34, 32799],
             "no channels": [14, 18, 32, 33, 34, 17],
             "five answers": [14, 18, 32, 33, 34],

@@ -29,6 +29,8 @@ LESSON.given("makes a 16×16 map", "into an 8×8 map")
 AUTOMATIC, BY_HAND = (Lesson("07_backpropagation").points(kind) for kind in ("code", "markdown"))
 LESSON.states("plan", "Of the {} points, {} are checked at once and {} (the", AUTOMATIC + BY_HAND, AUTOMATIC, BY_HAND)
 
+LESSON.states("step-sizes", "holds about {:.0f} digits", -np.log10(np.finfo(np.float64).eps))
+LESSON.states("network", "called {:,} times", len(load_mnist("train")[1]) // 50)
 LESSON.states("taps", "sees {:,} batches", len(load_mnist("train")[1]) // 50)  # `train` takes 50 digits at a time, once
 LESSON.states("pooling", "The output is {:.0f}", F.max_pool2d(torch.tensor([[[1.0, 5.0], [3.0, 4.0]]]), 2).item())
 
