@@ -141,6 +141,16 @@ def test_first_of_each_digit(split):
     assert check("8.3", first).misconception == (None if split == "train" else "other-half")
 
 
+def test_last_of_each_digit_is_named():
+    labels = load_mnist("train")[1]
+    last = [int(np.flatnonzero(labels == digit)[-1]) for digit in range(10)]
+    assert check("8.3", last).misconception == "last-of-each"
+
+
+def test_a_finer_diagonal_kernel_passes():
+    assert check("8.4", [[0, 1, -1], [-1, 0, 1], [1, -1, 0]]).passed
+
+
 REPAIRS = {
     1: lambda code: _labels_first(code),
     2: lambda code: re.sub(r'\.axis\("off"\)', ".set(xticks=[], yticks=[])", code),
@@ -245,6 +255,12 @@ def test_blurring_strengths_is_not_blurring_the_image():
 
 
 # ------------------------------------------------------------------------------------------------ the check of angles
+
+
+def test_a_wrong_angle_is_shown_with_both_slopes_named():
+    verdict = check("edge_strength_and_angle", EXERCISES["edge_strength_and_angle"].misconceptions[0].answer, seed=1)
+    assert "Sobel Vertical for g_x" in str(verdict)
+    assert "channel" not in str(verdict)
 
 
 @pytest.mark.parametrize("turns", [-360, 360, 720])

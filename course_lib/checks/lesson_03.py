@@ -4,11 +4,12 @@ Answers that are worked out, and kernels that are designed, stand in `lesson_03_
 """
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
 from ..kernels import CLASSIC_KERNELS
-from .exercise import Case, CodeExercise, Draw, Misconception, Working, as_array
+from .exercise import Case, CodeExercise, Draw, Misconception, as_array
 from .lesson_02 import conv2d, working
 
 SOBEL_RIGHT, SOBEL_DOWN = CLASSIC_KERNELS["Sobel Vertical"], CLASSIC_KERNELS["Sobel Horizontal"]
@@ -107,7 +108,7 @@ FILTER_IMAGE = CodeExercise(
         Case((_GRID.astype(np.uint8), _ODD), layout="read-only"),
         Case((_GRID, _ODD), {"mode": "edge"}, part="modes"),
         Case((_GRID, _WIDE), {"mode": "reflect"}, part="modes"),
-        Case((_GRID[:3], _WIDE.T), {"mode": "wrap"}, part="modes", layout="strided"),
+        Case((_GRID[:3], _WIDE.T), {"mode": "reflect"}, part="modes", layout="strided"),
     ),
     random_case=_random_filter,
     misconceptions=(
@@ -198,10 +199,10 @@ def comparable(value, image):
     return value[0], np.where(angle < -180 + 1e-3, angle + 360, angle)
 
 
-def _both_windows(_, index, image):
-    """The window and the two kernels that lie on it, without their products: the values are not their sum."""
+def _window_of_slopes(_, index, image):
+    """The window and the kernel that lies on it, without their products: the values come from two such sums."""
     one = working(index, _padded(image, SOBEL_RIGHT.shape, "edge"), SOBEL_RIGHT)
-    return Working(one.inputs * 2, one.mask, one.windows * 2, (SOBEL_RIGHT, SOBEL_DOWN), show_products=False)
+    return replace(one, show_products=False, names=("the padded image", "the window", "Sobel Vertical for g_x, and its transpose for g_y"))
 
 
 def _from_slopes(strength=np.hypot, angle=lambda right, down: np.degrees(np.arctan2(down, right)), of=slopes):
@@ -251,7 +252,7 @@ EDGES = CodeExercise(
     signature="edge_strength_and_angle(image)",
     outputs=("strength", "angle"),
     observe=comparable,
-    explain=_both_windows,
+    explain=_window_of_slopes,
     parts={"core": 0.75, "bytes": 0.25},
     cases=(
         Case((np.array([[1.0, 2, 4], [1, 3, 5]]),)),
@@ -266,8 +267,8 @@ EDGES = CodeExercise(
     misconceptions=(
         Misconception(
             "as-published",
-            "The angle is measured from the wrong axis: you have arctan2(right, down). arctan2 wants the downward slope first. "
-            "The strength cannot show this, because it is the same either way.",
+            "The angle is measured from the wrong axis. Either the arguments of arctan2 are exchanged (the downward slope comes first), or "
+            "the two kernels are (Sobel Vertical gives the slope to the right). The strength cannot show this: it is the same either way.",
             _from_slopes(angle=lambda right, down: np.degrees(np.arctan2(right, down))),
         ),
         Misconception(

@@ -222,8 +222,20 @@ PUBLISHED_NAMES = HandExercise(
         Misconception(
             "names-taken-at-their-word",
             "Sobel Horizontal is named after the edges that it finds: those that run across. On this image no two rows differ.",
+            [8, 0, 8, 90, 0],
+        ),
+        Misconception(
+            "kernels-exchanged",
+            "The angles are right, the two kernels are exchanged. Sobel Horizontal subtracts the row above from the row below, and here no "
+            "two rows differ.",
             [8, 0, 8, 0, 90],
         ),
+        Misconception(
+            "upwards-counted",
+            "Right but for a sign: rows are counted downwards, so a positive slope downwards points down, and down is 90 degrees.",
+            [0, 8, 8, 0, -90],
+        ),
+        Misconception("radians", "Right, but the last angle is in radians. np.degrees turns it into degrees.", [0, 8, 8, 0, np.pi / 2]),
         Misconception(
             "angles-exchanged",
             "The two angles are exchanged. Brightness rises to the right here, and right is 0 degrees.",
@@ -255,6 +267,7 @@ PUBLISHED_NAMES = HandExercise(
 # ------------------------------------------------------------------------------------------------ 8.3 and L3.6: ten digits
 
 FIRST_OF_EACH = (1, 3, 5, 7, 2, 0, 13, 15, 17, 4)  # in MNIST's training half; the tests look it up
+LAST_OF_EACH = (59987, 59994, 59991, 59996, 59975, 59997, 59998, 59988, 59999, 59992)  # likewise
 
 TEN_DIGITS = HandExercise(
     name="8.3",
@@ -280,6 +293,11 @@ TEN_DIGITS = HandExercise(
         ),
         Misconception(
             "other-half", "Those are the indices in the test half. Use the labels loaded above.", [3, 2, 1, 18, 4, 8, 11, 0, 61, 7]
+        ),
+        Misconception(
+            "last-of-each",
+            "That is where each digit stands for the last time. Wanted is the first time: the smallest index of each.",
+            LAST_OF_EACH,
         ),
         Misconception("just-counted", "That counts to nine. At which index do the labels hold a 0 for the first time?", list(range(10))),
     ),
@@ -545,6 +563,16 @@ SEPARABLE = HandExercise(
             "a-line-is-a-line",
             "The diagonal line looks simple, but its five rows are all different directions: none is a multiple of another.",
             [1, 0, 0, 1, 0, 1, 1],
+        ),
+        Misconception(
+            "emboss-looks-even",
+            "In Emboss, the top row is -2 -1 0 and the middle row -1 1 1. No number makes the one out of the other.",
+            [1, 0, 0, 1, 1, 1, 0],
+        ),
+        Misconception(
+            "diagonals-too",
+            "Emboss and the diagonal line change along a diagonal, and their rows are no multiples of one row: compare two rows of each.",
+            [1, 0, 0, 1, 1, 1, 1],
         ),
     ),
     hints=(

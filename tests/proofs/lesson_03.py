@@ -753,7 +753,13 @@ PROOFS = (
         },
     ),
     worked_out(
-        "L3.5", {"radians": [0, 8, 8, 0, math.pi / 2], "downwards is -90": [0, 8, 8, 0, -90], "squared strength": [0, 8, 64, 0, 90]}
+        "L3.5",
+        {
+            "radians": named("radians", [0, 8, 8, 0, math.pi / 2]),
+            "downwards is -90": named("upwards-counted", [0, 8, 8, 0, -90]),
+            "squared strength": [0, 8, 64, 0, 90],
+            "names trusted, in two decimals of radians": [8, 0, 8, 1.57, 0],
+        },
     ),
     EDGES,
     worked_out(
@@ -763,7 +769,7 @@ PROOFS = (
     MOVE,
     MOTION,
     DIAGONAL,
-    worked_out("L3.9", {"Emboss too": changed("L3.9", 4, 1), "none": [0] * 7, "ranks": [1, 2, 2, 1, 3, 1, 5]}),
+    worked_out("L3.9", {"Emboss too": named("emboss-looks-even", changed("L3.9", 4, 1)), "none": [0] * 7, "ranks": [1, 2, 2, 1, 3, 1, 5]}),
     SPLIT,
     GAUSSIAN,
 )

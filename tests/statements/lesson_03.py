@@ -72,7 +72,7 @@ def off_by():
 # ------------------------------------------------------------------------------------------------ settings and quotations
 
 LESSON.given("Number 1, Identity, and number 3, Gaussian Blur", "A map of −0.01 to 0.01", "one of −4 to 4")
-LESSON.given("left and right are both 10", "by 10 from pixel to pixel: 10 20 30 40", "With +4 in the middle", "each row is 0 1 2 3 4")
+LESSON.given("(a 10 beside a 10)", "by 10 from pixel to pixel: 10 20 30 40", "With +4 in the middle", "each row is 0 1 2 3 4")
 LESSON.given("counted 1, 2 and 1 times", r"\sqrt{g_x^2 + g_y^2}", "90 degrees point", "and so on up to 9", "the loops of an 8 or a 6")
 LESSON.given("needs 25×25", "For 25×25", "a 25×25 Gaussian", "1 2 1", r"e^{-d^2 / (2 \sigma^2)}")
 
@@ -121,6 +121,9 @@ LESSON.states("antisymmetry-why", "kernel answers {} to everything", *answers)
 of_diagonal = [strongest(DIAGONAL, scene) for scene in SCENES]
 LESSON.states("antisymmetry-why", "The published kernel gives {}, {}, {} and {}", *of_diagonal)
 LESSON.states("antisymmetry-why", "an edge straight down still gets {}", of_diagonal[-1])
+FINER = np.array([[0, 1, -1], [-1, 0, 1], [1, -1, 0]])
+LESSON.given("`[[0, 1, -1], [-1, 0, 1], [1, -1, 0]]`")
+LESSON.states("antisymmetry-why", "gives {}, {}, {} and {}.", *[strongest(FINER, scene) for scene in SCENES])
 LESSON.states("antisymmetry-why", "values go from {:.2f} to {:.2f}", same(DIGIT, DIAGONAL).min(), same(DIGIT, DIAGONAL).max())
 
 LESSON.states("split", "and that is {}", 25 * 25)
