@@ -112,7 +112,7 @@ notebook: setup #! write the notebook back from that file: make notebook LESSON=
 	@$(PY) -m autograder notebook $(LESSON)
 
 test: lint #! run every test
-	@$(PY) -m pytest -n 2 --dist loadfile
+	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 proofs: setup #! try the checks on known answers and write book/proofs.md
 	@$(PY) -m tests.proofs
