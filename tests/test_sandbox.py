@@ -39,9 +39,10 @@ def _text(output):
 
 # ------------------------------------------------------------------------------------------------ what is inside
 
+AROUND = [Path(place).parts[2] for place in sandbox.readable() if Path(place).parts[1] == "tmp"]  # where the course lies in /tmp itself
 LOOKS = {  # what a student's cell looks at: what it must see
     "import os; os.getuid()": "65534",
-    "import os; sorted(os.listdir('/tmp'))[1:]": "[]",  # but the folder of its own sockets
+    f"import os; [name for name in os.listdir('/tmp') if name not in {AROUND}]": "['kernel-",  # the folder of its own sockets
     "import os; os.listdir(os.getcwd())": "[]",
     "import os; len([pid for pid in os.listdir('/proc') if pid.isdigit()])": "2",
     "import course_lib; course_lib.output_size(28, 3)": "26",

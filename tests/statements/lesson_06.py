@@ -36,6 +36,7 @@ def lenet():
 
 
 LESSON.given(
+    "images of 32×32 pixels",
     "LeNet-5",
     "about 97 %",  # quoted
     "(b) when the right digit gets 0.5, (c) when the right digit gets 0.01",
@@ -62,7 +63,7 @@ LESSON.states("first-steps", "{} pixels in a row", DENSE.layers[0].output_shape[
 LESSON.states("baseline-why", "{:,} parameters", DENSE.parameters)
 LESSON.states("shuffle", "{} pixels", 28 * 28)
 
-LESSON.states("training", "Each of {}, {}, {} and {} % is worth a point", *(round(100 * least, 9) for least in _STAGES))
+LESSON.states("training", "Each of {:g}, {:g}, {:g} and {:g} % is worth a point", *(round(100 * least, 9) for least in _STAGES))
 
 for cell, template in (
     ("title", "{} of 100 digits that it never saw"),
