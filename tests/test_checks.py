@@ -11,6 +11,7 @@ import textwrap
 
 import numpy as np
 import pytest
+import torch
 
 from course_lib.checks import EXERCISES, check, hint
 from course_lib.checks.exercise import Case, CodeExercise, HandExercise, Misconception, ModelExercise, Property, Sink, agree
@@ -395,7 +396,6 @@ def test_several_values_of_the_wrong_kind_are_told(answer, words):
 
 
 def test_a_function_of_tensors_gets_tensors_and_may_not_change_them():
-    torch = pytest.importorskip("torch")
     adding = exercise(outputs=(), reference=lambda a, b: a + b, tensors=True, misconceptions=())
     seen = []
     assert adding.judge(lambda a, b: seen.append(a) or torch.add(a, b), seed=1).passed

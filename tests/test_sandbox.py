@@ -119,8 +119,9 @@ raise MemoryError if status else None
 
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_a_bomb_takes_no_more_than_its_share_and_the_rest_is_run(bomb):
-    if "processes" in bomb and not sandbox._bounded()[0]:
-        pytest.xfail("without control groups the memory of each process is bounded, not that of all")
+    if "processes" in bomb and not sandbox._bounded()[0]:  # then the machine does not promise it, and says so
+        assert "the memory of a kernel is bounded" in [one.name for one in sandbox.guarantees() if not one.kept]
+        return
     first, bombed, last = run("1 + 1", BOMBS[bomb], "2 + 2")
     assert (first, last) == ("2", "4")
     assert "Error" in bombed or "Died" in bombed
