@@ -78,6 +78,7 @@ class Proof:
     def verdict(self, label):
         """What `check` says to the wrong answer of this label."""
         if label not in self._verdicts:
+            torch.manual_seed(SEED)  # a layer that was never given its bias has a random one
             self._verdicts[label] = check(self.name, self.all_wrong[label].answer, seed=SEED)
         return self._verdicts[label]
 
