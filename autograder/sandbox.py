@@ -150,6 +150,7 @@ class ControlGroup:
 
     def _make(self, folder, controller, settings):
         made = folder.is_dir()
+        _sweep(folder.parent)
         try:
             folder.mkdir(exist_ok=True)
             written = [self._write(folder / name, value) for name, value in settings.items() if (folder / name).exists()]
@@ -201,6 +202,15 @@ class ControlGroup:
 
     def __exit__(self, *problem):
         self.close()
+
+
+def _sweep(root):
+    """Remove the empty groups of graders that were killed, and those that were still letting go of memory when they were closed."""
+    for folder in root.glob("learning-to-see-*"):
+        grader = folder.name.split("-")[3]
+        if not Path("/proc", grader).exists():
+            with contextlib.suppress(OSError):  # somebody is left in it, or it is gone already
+                folder.rmdir()
 
 
 # ---------------------------------------------------------------------------------------------------- the jail

@@ -178,6 +178,14 @@ def test_root_without_control_groups_is_refused(monkeypatch):
     sandbox.require_jail()
 
 
+def test_groups_of_graders_that_were_killed_are_removed(tmp_path):
+    killed, own = tmp_path / f"learning-to-see-{2**22 + 1}-ab", tmp_path / f"learning-to-see-{os.getpid()}-cd"
+    killed.mkdir()
+    own.mkdir()
+    sandbox._sweep(tmp_path)
+    assert list(tmp_path.iterdir()) == [own]
+
+
 def test_groups_of_version_2_are_made_under_the_own_one(tmp_path):
     mounts = tmp_path / "mounts"
     mounts.write_text(f"cgroup2 {tmp_path / 'unified'} cgroup2 rw 0 0\n")
