@@ -13,6 +13,7 @@ import subprocess
 import threading
 import time
 
+import nbformat
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat.v4 import new_output
 from nbgrader import utils
@@ -175,6 +176,65 @@ class BoundedExecute(Execute):
                 return None
             self._kept += size
         return super().process_message(msg, cell, cell_index)
+
+
+def execute(task):
+    """Run one hand-in. Nothing but the task goes in and nothing but the record comes out, so that it may run on another machine.
+
+    Parameters
+    ----------
+    task : dict
+        ``lesson``: its name; ``notebook``: the rebuilt notebook, as JSON text; ``seed``: where random cases start;
+        ``settings``: traits of `BoundedExecute`; ``unsafe``: whether to run outside of a jail.
+
+    Returns
+    -------
+    record : dict
+        All of it is JSON. ``lesson``; ``cells``: by cell id the ``outputs`` and ``seconds`` of each code cell; ``verdicts``: by id of
+        each test cell a dict of ``points`` (earned), ``of``, ``state`` ("right", "partly", "wrong", "undone" or "stopped"),
+        ``seconds``, ``exercise``, ``title``, ``message``, ``misconception`` (a slug or None), ``sentence``, ``hints`` and ``card``
+        (HTML, or ""); ``notes``: plain reasons, one for each cell that was stopped; ``seconds``, ``cpu_seconds``, ``peak_memory``
+        (bytes) and ``restarts`` of the kernel.
+    """
+    notebook = nbformat.reads(task["notebook"], as_version=4)
+    runner = BoundedExecute(**task["settings"])
+    runner.jail = "never" if task["unsafe"] else "always"
+    start = time.monotonic()
+    runner.preprocess(notebook, {"metadata": {"path": "."}})
+    closed = FailClosed()
+    verdicts = {}
+    for index, cell in enumerate(notebook.cells):
+        closed.preprocess_cell(cell, {}, index)
+        if utils.is_grade(cell) and not utils.is_solution(cell) and cell.cell_type == "code":
+            verdicts[cell.id] = _verdict(cell)
+    codes = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    return {
+        "lesson": task["lesson"],
+        "cells": {cell.id: {"outputs": cell.outputs, "seconds": 0.0} for cell in codes},
+        "verdicts": verdicts,
+        "notes": [f"{cell.id}: {o.evalue}" for cell in codes for o in cell.outputs if o.output_type == "error" and o.ename in REASONS],
+        "seconds": time.monotonic() - start,
+        "cpu_seconds": 0.0,
+        "peak_memory": 0,
+        "restarts": runner._restarts,
+    }
+
+
+def _verdict(cell):
+    points, most = utils.determine_grade(cell, None)
+    return {
+        "points": points,
+        "of": most,
+        "state": "right" if points == most else "partly" if points else "wrong",
+        "seconds": 0.0,
+        "exercise": cell.id,
+        "title": "",
+        "message": "",
+        "misconception": None,
+        "sentence": "",
+        "hints": [],
+        "card": "",
+    }
 
 
 class FailClosed(NbGraderPreprocessor):
