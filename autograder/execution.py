@@ -1,26 +1,39 @@
-"""How nbgrader runs a hand-in here: every cell bounded in time, and no points without a verdict.
+"""How a hand-in is run.
 
-Both classes stand in `nbgrader_config.py`, so that the plain `nbgrader autograde` and the formgrader use them too.
+`BoundedExecute` bounds every cell in time and survives kernels that die; `FailClosed` gives no points without a verdict. Both stand in
+`nbgrader_config.py`, so that the plain `nbgrader autograde` uses them too; there the checks run in the student's own kernel.
+`execute`, which `grade` uses, judges the answers in a process of its own, out of the student's reach.
 """
 
+import asyncio
 import contextlib
 import copy
+import json
 import math
 import os
+import queue
 import re
+import select
+import shutil
 import signal
+import socket
 import subprocess
+import sys
+import tempfile
 import threading
 import time
+from pathlib import Path
 
 import nbformat
+import zmq
+from jupyter_core.utils import ensure_async, run_sync
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat.v4 import new_output
 from nbgrader import utils
 from nbgrader.preprocessors import Execute, NbGraderPreprocessor
 from traitlets import Enum, Integer
 
-from . import sandbox
+from . import edition, sandbox
 
 GRACE = 10  # seconds after a cell's limit until the kernel is killed from outside
 MOST_RESTARTS = 3
@@ -178,65 +191,6 @@ class BoundedExecute(Execute):
         return super().process_message(msg, cell, cell_index)
 
 
-def execute(task):
-    """Run one hand-in. Nothing but the task goes in and nothing but the record comes out, so that it may run on another machine.
-
-    Parameters
-    ----------
-    task : dict
-        ``lesson``: its name; ``notebook``: the rebuilt notebook, as JSON text; ``seed``: where random cases start;
-        ``settings``: traits of `BoundedExecute`; ``unsafe``: whether to run outside of a jail.
-
-    Returns
-    -------
-    record : dict
-        All of it is JSON. ``lesson``; ``cells``: by cell id the ``outputs`` and ``seconds`` of each code cell; ``verdicts``: by id of
-        each test cell a dict of ``points`` (earned), ``of``, ``state`` ("right", "partly", "wrong", "undone" or "stopped"),
-        ``seconds``, ``exercise``, ``title``, ``message``, ``misconception`` (a slug or None), ``sentence``, ``hints`` and ``card``
-        (HTML, or ""); ``notes``: plain reasons, one for each cell that was stopped; ``seconds``, ``cpu_seconds``, ``peak_memory``
-        (bytes) and ``restarts`` of the kernel.
-    """
-    notebook = nbformat.reads(task["notebook"], as_version=4)
-    runner = BoundedExecute(**task["settings"])
-    runner.jail = "never" if task["unsafe"] else "always"
-    start = time.monotonic()
-    runner.preprocess(notebook, {"metadata": {"path": "."}})
-    closed = FailClosed()
-    verdicts = {}
-    for index, cell in enumerate(notebook.cells):
-        closed.preprocess_cell(cell, {}, index)
-        if utils.is_grade(cell) and not utils.is_solution(cell) and cell.cell_type == "code":
-            verdicts[cell.id] = _verdict(cell)
-    codes = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    return {
-        "lesson": task["lesson"],
-        "cells": {cell.id: {"outputs": cell.outputs, "seconds": 0.0} for cell in codes},
-        "verdicts": verdicts,
-        "notes": [f"{cell.id}: {o.evalue}" for cell in codes for o in cell.outputs if o.output_type == "error" and o.ename in REASONS],
-        "seconds": time.monotonic() - start,
-        "cpu_seconds": 0.0,
-        "peak_memory": 0,
-        "restarts": runner._restarts,
-    }
-
-
-def _verdict(cell):
-    points, most = utils.determine_grade(cell, None)
-    return {
-        "points": points,
-        "of": most,
-        "state": "right" if points == most else "partly" if points else "wrong",
-        "seconds": 0.0,
-        "exercise": cell.id,
-        "title": "",
-        "message": "",
-        "misconception": None,
-        "sentence": "",
-        "hints": [],
-        "card": "",
-    }
-
-
 class FailClosed(NbGraderPreprocessor):
     """See to it that a test cell scores what its verdict says, and nothing where there is none.
 
@@ -277,3 +231,330 @@ def verdict_only(outputs, points):
     if not 0 <= earned <= points:
         return [*others, error("NoVerdict", f"No points: the check's result is no number from 0 to {points:g}.")]
     return outputs
+
+
+# ---------------------------------------------------------------------------------------------------- answers judged elsewhere
+
+
+SERVE = "import jailed.servant as _servant; _servant.serve({path!r}, globals())"
+LARGEST_MESSAGE = 32 << 20  # bytes of one message that a kernel sends
+MOST_MESSAGES = 32  # that wait to be read; a flood is then the kernel's to keep
+READY = 60  # seconds that the checker may take to start
+MARGIN = 30  # seconds that the checker may take longer than the student's functions
+LARGEST_VERDICT = 16 << 20  # bytes
+STATES = ("right", "partly", "wrong", "undone", "stopped")
+
+
+class CheckerGone(Exception):
+    """The checker gives no answer."""
+
+
+class Checker:
+    """The process that judges (`jailed.checker`), and how to talk to it.
+
+    Parameters
+    ----------
+    channel : Path
+        The folder of the sockets.
+    given, answers : list of str
+        The released lesson's code cells, as `jailed.checker.definitions` wants them.
+    unsafe : bool
+        Whether to run it outside of a jail.
+    """
+
+    def __init__(self, channel, given, answers, unsafe=False):
+        self._buffer = b""
+        (channel / "library").unlink(missing_ok=True)  # an earlier checker's
+        command = [sys.executable, "-m", "jailed.checker", str(channel)]
+        self._group = None if unsafe else sandbox.ControlGroup(sandbox.LIMITS)
+        if unsafe:
+            surroundings = {**os.environ, "PYTHONPATH": str(edition.JAILED.parent)}
+        else:
+            surroundings = None
+            shown = (*sandbox.View().shown, (edition.JAILED, f"{edition.INSIDE}/jailed"))
+            view = sandbox.View(shown, (channel,), (("PYTHONPATH", edition.INSIDE),))
+            command = sandbox.jailed(command, view, sandbox.environment(), bounded=self._group.bounds_processes)
+            command = self._group.entering(command)
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=surroundings, start_new_session=True
+        )
+        self.tell({"given": given, "answers": answers})
+
+    def tell(self, request):
+        try:
+            self._process.stdin.write(json.dumps(request).encode("ascii") + b"\n")
+            self._process.stdin.flush()
+        except OSError:
+            raise CheckerGone from None
+
+    def hear(self, seconds):
+        """The next line that it says, as a dict."""
+        deadline = time.monotonic() + seconds
+        while b"\n" not in self._buffer:
+            left = deadline - time.monotonic()
+            if left <= 0 or len(self._buffer) > LARGEST_VERDICT or not select.select([self._process.stdout], [], [], left)[0]:
+                raise CheckerGone
+            part = os.read(self._process.stdout.fileno(), 1 << 20)
+            if not part:
+                raise CheckerGone
+            self._buffer += part
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        try:
+            told = json.loads(line)
+        except ValueError:
+            raise CheckerGone from None
+        if not isinstance(told, dict):
+            raise CheckerGone
+        return told
+
+    def close(self):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        usage = self._group.usage() if self._group else (0.0, 0)
+        self._process.wait()
+        self._process.stdin.close()
+        self._process.stdout.close()
+        if self._group:
+            self._group.close()
+        return usage
+
+
+class TrustedExecute(BoundedExecute):
+    """Run the student's cells in their kernel, and judge the answers in a process of its own (`Checker`).
+
+    Parameters
+    ----------
+    release : list of NotebookNode
+        The cells of the released lesson.
+    seed : int
+        Where the random cases of checks start.
+    unsafe : bool
+        Whether to run everything outside of jails.
+    """
+
+    def __init__(self, release, seed, unsafe=False, **traits):
+        super().__init__(**traits)
+        self.unsafe, self.seed = unsafe, seed
+        self.jail = "never" if unsafe else "always"
+        codes = [cell for cell in release if cell.cell_type == "code"]
+        self._given = [cell.source for cell in codes if not utils.is_solution(cell) and not utils.is_grade(cell)]
+        self._answers = [cell.source for cell in codes if utils.is_solution(cell)]
+        self._without = edition.hidden([*self._given, *self._answers])
+        self.verdicts, self.seconds = {}, {}
+        self.cpu_seconds, self.peak_memory = 0.0, 0
+        self._checker = None
+        self._checkers = self._asked = 0
+
+    def preprocess(self, nb, resources, km=None):
+        self._channel = Path(tempfile.mkdtemp(prefix="answers-", dir="/tmp"))  # short, as for a kernel's sockets
+        try:
+            self._start_checker()  # it gets ready while the kernel starts
+            return super().preprocess(nb, resources, km)
+        finally:
+            self._stop_checker()
+            shutil.rmtree(self._channel, ignore_errors=True)
+
+    def _start_checker(self):
+        self._checker = Checker(self._channel, self._given, self._answers, self.unsafe)
+        self._checkers += 1
+        self._ready = False
+
+    def _stop_checker(self):
+        if self._checker:
+            seconds, peak = self._checker.close()
+            self.cpu_seconds, self.peak_memory = self.cpu_seconds + seconds, max(self.peak_memory, peak)
+            self._checker = None
+
+    def create_kernel_manager(self):
+        manager = super().create_kernel_manager()
+        manager.view = None if self.unsafe else edition.view(self._channel, self._without)
+        manager.context.setsockopt(zmq.MAXMSGSIZE, LARGEST_MESSAGE)
+        manager.context.setsockopt(zmq.RCVHWM, MOST_MESSAGES)
+        return manager
+
+    def start_new_kernel(self, **kwargs):
+        if self.unsafe:
+            kwargs["env"] = {**os.environ, **edition.unjailed(self._channel, self._without)}
+        return super().start_new_kernel(**kwargs)
+
+    def _kill(self):
+        with contextlib.suppress(AttributeError):
+            seconds, peak = self.km.provisioner.usage()
+            self.cpu_seconds, self.peak_memory = self.cpu_seconds + seconds, max(self.peak_memory, peak)
+        super()._kill()
+
+    def preprocess_cell(self, cell, resources, index):
+        start = time.monotonic()
+        if is_test(cell):
+            verdict = self._judged(cell)
+            verdict["of"], verdict["seconds"] = float(cell.metadata.nbgrader.points), round(time.monotonic() - start, 3)
+            self.verdicts[cell.id] = verdict
+            cell.outputs, cell.execution_count = outputs_of(verdict), None
+        else:
+            super().preprocess_cell(cell, resources, index)
+        self.seconds[cell.id] = round(time.monotonic() - start, 3)
+        return cell, resources
+
+    def _judged(self, cell):
+        """The verdict on one answer; whatever goes wrong is a verdict too, and costs this exercise only."""
+        if time.monotonic() >= self._deadline:
+            return stopped(f"Not run: the cells before it took all of the notebook's {self._seconds} seconds.")
+        if self._restarts > MOST_RESTARTS:
+            return stopped(f"Not run: the kernel had already stopped {self._restarts} times in this notebook.")
+        try:
+            return run_sync(self._judge)(cell, self._limit(cell))
+        except CheckerGone:
+            self._stop_checker()
+            reason = "The answer could not be judged: judging it took too long, or too much memory."
+            if self._checkers <= MOST_RESTARTS:
+                self._start_checker()
+            return stopped(reason)
+        finally:
+            if self._checker is None or self._answering:
+                self._restart()
+
+    async def _judge(self, cell, limit):
+        """Let the checker judge while the kernel answers it."""
+        self._answering = False
+        if self._checker is None:
+            raise CheckerGone
+        loop = asyncio.get_running_loop()
+
+        def hear(seconds):
+            return loop.run_in_executor(None, self._checker.hear, seconds)
+
+        if not self._ready:
+            await hear(READY)
+            self._ready = True
+        self._asked += 1
+        path = self._channel / str(self._asked)
+        points = float(cell.metadata.nbgrader.points)
+        self._checker.tell({"source": cell.source, "points": points, "seed": self.seed, "socket": str(path), "seconds": limit})
+        await hear(MARGIN)  # it listens
+        message = self.kc.execute(SERVE.format(path=str(path)), silent=True, store_history=False, allow_stdin=False)
+        self._answering = True
+        reply = asyncio.ensure_future(self._reply(message))
+        drain = asyncio.ensure_future(self._drain())
+        heard = asyncio.ensure_future(hear(limit + MARGIN))
+        try:
+            await asyncio.wait({heard, reply}, return_when=asyncio.FIRST_COMPLETED)
+            if not heard.done():  # the kernel does not answer any more: once what it has said is judged, that is all
+                await asyncio.wait({heard}, timeout=1)
+                if not heard.done():
+                    _knock(path)
+            verdict = checked(await heard, points)
+            await self._let_go(reply)
+            return verdict
+        finally:
+            for task in (reply, drain):
+                task.cancel()
+
+    async def _let_go(self, reply):
+        """See to it that the kernel comes back from answering; one that does not is replaced."""
+        for interrupt in (False, True):
+            if interrupt:
+                await ensure_async(self.km.interrupt_kernel())
+            await asyncio.wait({reply}, timeout=GRACE if interrupt else 1)
+            if reply.done():
+                self._answering = not reply.result()
+                return
+
+    async def _reply(self, message):
+        """Wait for the kernel's reply to a message: True when it came, False when the kernel is dead."""
+        while True:
+            try:
+                answer = await ensure_async(self.kc.get_shell_msg(timeout=1))
+            except queue.Empty:
+                if not await ensure_async(self.km.is_alive()):
+                    return False
+                continue
+            except Exception:  # a message that makes no sense
+                continue
+            if (answer.get("parent_header") or {}).get("msg_id") == message:
+                return True
+
+    async def _drain(self):
+        """Throw away what the kernel puts out while it answers."""
+        while True:
+            with contextlib.suppress(Exception):
+                await ensure_async(self.kc.get_iopub_msg(timeout=None))
+            await asyncio.sleep(0)
+
+
+def _knock(path):
+    """Connect to a socket and leave, so that whoever waits there for somebody else waits no longer."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(path))
+
+
+def is_test(cell):
+    """Whether a cell is one that tests an answer."""
+    return cell.cell_type == "code" and utils.is_grade(cell) and not utils.is_solution(cell)
+
+
+def stopped(reason):
+    """The verdict on an answer that could not be judged."""
+    return {"points": 0.0, "state": "stopped", "message": reason, "exercise": "", "title": "", "misconception": None} | {
+        "sentence": "",
+        "hints": [],
+        "card": "",
+        "text": "",
+    }
+
+
+def checked(told, points):
+    """A verdict as the checker told it, once it is certain to be one."""
+    earned, state = told.get("points"), told.get("state")
+    if not isinstance(earned, (int, float)) or isinstance(earned, bool) or not 0 <= earned <= points or state not in STATES:
+        raise CheckerGone
+    texts = {name: told[name] for name in ("message", "exercise", "title", "sentence", "card", "text") if isinstance(told.get(name), str)}
+    hints = [hint for hint in told.get("hints") or () if isinstance(hint, str)]
+    slug = told.get("misconception") if isinstance(told.get("misconception"), str) else None
+    return stopped("") | texts | {"points": float(earned), "state": state, "hints": hints, "misconception": slug}
+
+
+def outputs_of(verdict):
+    """The outputs of a test cell that say a verdict, such that nbgrader scores them as it says."""
+    if verdict["state"] == "stopped":
+        return [error("NoVerdict", verdict["message"])]
+    shown = []
+    if verdict["message"] and not verdict["card"]:
+        shown.append(new_output("stream", name="stdout", text=verdict["message"] + "\n"))
+    data = {"text/plain": repr(verdict["points"])} | ({"text/html": verdict["card"]} if verdict["card"] else {})
+    return [*shown, new_output("execute_result", data=data)]
+
+
+def execute(task):
+    """Run one hand-in. Nothing but the task goes in and nothing but the record comes out, so that it may run on another machine.
+
+    Parameters
+    ----------
+    task : dict
+        ``lesson``: its name; ``notebook``: the rebuilt notebook, as JSON text; ``release``: the released lesson, as JSON text;
+        ``seed``: where random cases start; ``settings``: traits of `BoundedExecute`; ``unsafe``: whether to run outside of a jail.
+
+    Returns
+    -------
+    record : dict
+        All of it is JSON. ``lesson``; ``cells``: by cell id the ``outputs`` and ``seconds`` of each code cell; ``verdicts``: by id of
+        each test cell a dict of ``points`` (earned), ``of``, ``state`` ("right", "partly", "wrong", "undone" or "stopped"),
+        ``seconds``, ``exercise``, ``title``, ``message``, ``misconception`` (a slug or None), ``sentence``, ``hints``, ``card``
+        (HTML, or "") and ``text``; ``notes``: plain reasons, one for each cell that was stopped; ``seconds``, ``cpu_seconds``,
+        ``peak_memory`` (bytes) and ``restarts`` of the kernel.
+    """
+    notebook = nbformat.reads(task["notebook"], as_version=4)
+    release = nbformat.reads(task.get("release") or task["notebook"], as_version=4)
+    start = time.monotonic()
+    runner = TrustedExecute(release.cells, task["seed"], task["unsafe"], **task["settings"])
+    runner.preprocess(notebook, {"metadata": {"path": None}})
+    codes = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    return {
+        "lesson": task["lesson"],
+        "cells": {cell.id: {"outputs": cell.outputs, "seconds": runner.seconds.get(cell.id, 0.0)} for cell in codes},
+        "verdicts": runner.verdicts,
+        "notes": [f"{cell.id}: {o.evalue}" for cell in codes for o in cell.outputs if o.output_type == "error" and o.ename in REASONS],
+        "seconds": round(time.monotonic() - start, 2),
+        "cpu_seconds": round(runner.cpu_seconds, 2),
+        "peak_memory": runner.peak_memory,
+        "restarts": runner._restarts,
+    }

@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from jupyter_client.manager import AsyncKernelManager
@@ -181,6 +181,23 @@ class ControlGroup:
         """Files into which a process writes 0 to enter the group."""
         return [str(folder / "cgroup.procs") for folder in self.folders]
 
+    def usage(self):
+        """CPU seconds of the processes in the group, with what they have waited for, and the most memory it has held, in bytes."""
+        ticks, peak = 0, 0
+        for folder in self.folders:
+            with contextlib.suppress(OSError, ValueError):
+                pids = (folder / "cgroup.procs").read_text().split()
+                ticks = sum(sum(map(int, Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:15])) for pid in pids)
+            for name in ("memory.peak", "memory.max_usage_in_bytes"):
+                with contextlib.suppress(OSError, ValueError):
+                    peak = max(peak, int((folder / name).read_text()))
+        return ticks / os.sysconf("SC_CLK_TCK"), peak
+
+    def entering(self, command):
+        """A command line that enters the group before anything of the command's runs."""
+        enter = "".join(f'echo 0 > "{path}" && ' for path in self.entrances)
+        return ["/bin/sh", "-c", f'{enter}exec "$@"', "sh", *command]
+
     def close(self):
         """Kill what is left in the group, and remove it."""
         for folder in self.folders:
@@ -216,22 +233,39 @@ def _sweep(root):
 # ---------------------------------------------------------------------------------------------------- the jail
 
 
-def readable():
-    """What a jailed program may read, besides the system in /usr: Python, the packages, and the course's library and data."""
-    parts = [Path(sys.base_prefix), Path(sys.prefix), REPOSITORY / "course_lib", REPOSITORY / "data"]
-    return [*list(dict.fromkeys(str(path.resolve()) for path in parts)), str(Path(sys.prefix))]
+@dataclass(frozen=True)
+class View:
+    """What a jailed program gets to see besides the system in /usr, Python and its packages.
+
+    Parameters
+    ----------
+    shown : tuple of (Path, Path)
+        What of the disk can be read, and where it appears inside.
+    writable : tuple of Path
+        Folders that can be written to, at the same path inside: for sockets.
+    environment : tuple of (str, str)
+        What its environment holds besides what all have.
+    """
+
+    shown: tuple = ((REPOSITORY / "course_lib", REPOSITORY / "course_lib"), (REPOSITORY / "data", REPOSITORY / "data"))
+    writable: tuple = ()
+    environment: tuple = ()
 
 
-def jailed(command, folder, environment, limits=LIMITS, info=None, bounded=False):
+def python():
+    """The folders of this Python and of its packages."""
+    return list(dict.fromkeys([*(str(Path(prefix).resolve()) for prefix in (sys.base_prefix, sys.prefix)), sys.prefix]))
+
+
+def jailed(command, view, environment, limits=LIMITS, info=None, bounded=False):
     """A command line that runs a command in a jail.
 
     Parameters
     ----------
     command : list of str
-    folder : Path
-        The one folder of the real disk that it may write to, at the same path inside: for its sockets.
+    view : View
     environment : dict of str to str
-        All of its environment.
+        All of its environment but for what the view adds.
     limits : Limits
     info : int, optional
         A file descriptor on which bubblewrap tells the pid of its child, as JSON.
@@ -242,14 +276,18 @@ def jailed(command, folder, environment, limits=LIMITS, info=None, bounded=False
     line += ["--uid", "65534", "--gid", "65534", "--hostname", "jail", "--clearenv", "--proc", "/proc", "--dev", "/dev"]
     for place in ("/tmp", "/run", "/var/tmp", HOME):
         line += ["--size", str(limits.scratch), "--tmpfs", place]
-    for path in ("/usr", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/alternatives", "/etc/fonts", *readable()):
+    for path in ("/usr", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/alternatives", "/etc/fonts", *python()):
         if os.path.exists(path):
             line += ["--ro-bind", path, path]
+    for path, inside in view.shown:
+        line += ["--ro-bind", str(path), str(inside)]
     for link in ("bin", "lib", "lib64", "sbin"):
         if os.path.islink(f"/{link}"):
             line += ["--symlink", f"usr/{link}", f"/{link}"]
-    line += ["--bind", str(folder), str(folder), "--dir", f"{HOME}/work", "--remount-ro", "/", "--chdir", f"{HOME}/work"]
-    for name, value in environment.items():
+    for path in view.writable:
+        line += ["--bind", str(path), str(path)]
+    line += ["--dir", f"{HOME}/work", "--remount-ro", "/", "--chdir", f"{HOME}/work"]
+    for name, value in {**environment, **dict(view.environment)}.items():
         line += ["--setenv", name, value]
     if info is not None:
         line += ["--info-fd", str(info)]
@@ -274,7 +312,7 @@ def environment(**more):
     }
 
 
-PASSED_ON = ("NBGRADER_EXECUTION", "COURSE_CHECK_SEED")  # what `check` asks the environment
+PASSED_ON = ("NBGRADER_EXECUTION", "COURSE_CHECK_SEED")  # what `check` asks the environment, where it runs in the student's kernel
 
 
 class JailedProvisioner(LocalProvisioner):
@@ -288,14 +326,16 @@ class JailedProvisioner(LocalProvisioner):
         manager = self.parent
         manager.transport, manager.ip, manager.connection_file = "ipc", str(self._folder / "s"), str(self._folder / "c.json")
         manager.shell_port = manager.iopub_port = manager.stdin_port = manager.hb_port = manager.control_port = 0
-        asked = {name: value for name in PASSED_ON if (value := (kwargs.get("env") or os.environ).get(name))}
+        view = getattr(manager, "view", None)
+        asked = {} if view else {name: value for name in PASSED_ON if (value := (kwargs.get("env") or os.environ).get(name))}
+        view = view or View()
+        view = replace(view, writable=(*view.writable, self._folder))
         kwargs = await super().pre_launch(**kwargs)
         self._group = ControlGroup(LIMITS)
         read, write = os.pipe()
         self._info = read, write
-        command = jailed(kwargs.pop("cmd"), self._folder, environment(**asked), info=write, bounded=self._group.bounds_processes)
-        enter = "".join(f'echo 0 > "{path}" && ' for path in self._group.entrances)  # before anything of the student's runs
-        kwargs["cmd"] = ["/bin/sh", "-c", f'{enter}exec "$@"', "sh", *command]
+        command = jailed(kwargs.pop("cmd"), view, environment(**asked), info=write, bounded=self._group.bounds_processes)
+        kwargs["cmd"] = self._group.entering(command)
         kwargs["cwd"], kwargs["pass_fds"] = "/", (write,)
         return kwargs
 
@@ -318,6 +358,10 @@ class JailedProvisioner(LocalProvisioner):
             return
         await super().send_signal(signum)
 
+    def usage(self):
+        """CPU seconds and peak memory of the kernel, as `ControlGroup.usage` has them."""
+        return self._group.usage() if self._group else (0.0, 0)
+
     async def cleanup(self, restart=False):
         await super().cleanup(restart)
         self._clean()
@@ -336,7 +380,15 @@ def _running():
 
 
 class JailedKernelManager(AsyncKernelManager):
-    """A kernel manager whose kernels are jailed."""
+    """A kernel manager whose kernels are jailed.
+
+    Attributes
+    ----------
+    view : View or None
+        What they get to see. By default the whole library, for checks that run in the kernel itself.
+    """
+
+    view = None
 
     async def _async_pre_start_kernel(self, **kwargs):
         if self.provisioner is None:

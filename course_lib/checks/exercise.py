@@ -251,13 +251,22 @@ def first_wrong(got, expected, tolerance=None):
 
 @dataclass(frozen=True, kw_only=True)
 class Exercise:
-    """What all exercises have. `hints` go from gentle to almost the answer."""
+    """What all exercises have.
+
+    Parameters
+    ----------
+    hints : tuple of str
+        From gentle to almost the answer.
+    may_call : tuple of str
+        The library's own functions that an answer may call. A grader that keeps the library to itself refuses all others.
+    """
 
     name: str
     title: str
     points: float
     hints: tuple
     misconceptions: tuple = ()
+    may_call: tuple = ()
 
     def verdict(self, passed, message, **more):
         more.setdefault("score", 1.0 if passed else 0.0)
@@ -735,6 +744,8 @@ def _short(error):
 
 def _where(error):
     """The student's own line that the exception came from: the last frame outside this library and installed packages."""
+    if hasattr(error, "student_line"):  # it was raised in another process, which told where
+        return f", in your line {error.student_line[0]}: `{error.student_line[1]}`" if error.student_line else ""
     frames = [
         f for f in traceback.extract_tb(error.__traceback__) if not f.filename.startswith(LIBRARY) and "site-packages" not in f.filename
     ]

@@ -1,0 +1,155 @@
+"""The student edition of the library: what a student's kernel gets to see of `course_lib` and of the data while it is graded.
+
+Everything is there, and every function can be called. But the functions that are answers of exercises are computed elsewhere
+(`jailed.library`), which refuses while an answer is judged; the checks with their right answers are left out; and in place of MNIST's
+test digits there are training digits, so that no network can have seen what it is tested on.
+"""
+
+import ast
+import atexit
+import compileall
+import functools
+import hashlib
+import importlib.util
+import shutil
+import tempfile
+from pathlib import Path
+
+from course_lib import data
+
+from . import sandbox
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+LIBRARY = REPOSITORY / "course_lib"
+JAILED = Path(__file__).resolve().with_name("jailed")
+INSIDE = "/grading"  # where `jailed` lies in a jail
+
+ELSEWHERE = {"arithmetic": ("whole_number", "pair"), "convolution": (), "pooling": ()}  # modules, with what of them stays in the kernel
+LEFT_OUT = {"models": ("LeNet5",)}  # what an exercise asks for, and cannot be computed elsewhere
+PACKAGES = ("torch", "torchvision", "scipy")  # what convolves; a lesson that imports none of them is worked without any
+STAND_INS = slice(50_000, 60_000)  # the training digits in the place of test digits
+
+
+@functools.cache
+def folder():
+    """The edition on disk, made once a process: `course_lib`, `data` and, in `without`, what takes the place of each of `PACKAGES`."""
+    place = Path(tempfile.mkdtemp(prefix="edition-"))
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
+    write(place)
+    return place
+
+
+def write(place):
+    """Write the edition into a folder."""
+    library = place / "course_lib"
+    unseen = shutil.ignore_patterns("__pycache__", "checks", "install.py", "workspace.py", "__main__.py")
+    shutil.copytree(LIBRARY, library, ignore=unseen)
+    for name, staying in ELSEWHERE.items():
+        path = library / f"{name}.py"
+        path.write_text(stubs(path.read_text(encoding="utf-8"), name, staying), encoding="utf-8")
+    for name, classes in LEFT_OUT.items():
+        path = library / f"{name}.py"
+        path.write_text(without(path.read_text(encoding="utf-8"), classes), encoding="utf-8")
+    (library / "checks").mkdir()
+    shutil.copy(JAILED / "checks.py", library / "checks" / "__init__.py")
+    _write_data(place)
+    for name in PACKAGES:
+        empty = place / "without" / name / name
+        empty.mkdir(parents=True)
+        reason = f"This lesson is worked without {name}: its graded run has none."
+        (empty / "__init__.py").write_text(f"raise ImportError({reason!r}, name={name!r})\n", encoding="utf-8")
+    compileall.compile_dir(place, quiet=2)  # kernels cannot keep what they compile
+
+
+def stubs(source, module, staying=()):
+    """The text of a module whose public functions ask for their results, but for those that stay as they are."""
+    tree = ast.parse(source)
+    lines = source.splitlines()
+    parts = [f'"""{ast.get_docstring(tree)}"""\n']
+    parts += [ast.unparse(node) for node in tree.body if staying and isinstance(node, (ast.Import, ast.ImportFrom))]
+    parts.append("from jailed import library as _library\n\n")
+    for node in tree.body:
+        if not isinstance(node, ast.FunctionDef) or node.name.startswith("_"):
+            continue
+        if node.name in staying:
+            parts.append("\n".join(lines[node.lineno - 1 : node.end_lineno]) + "\n\n")
+            continue
+        a = node.args
+        args = "".join(f"{one.arg}, " for one in [*a.posonlyargs, *a.args])
+        kwargs = ", ".join(f"{one.arg!r}: {one.arg}" for one in a.kwonlyargs)
+        parts.append(
+            f"def {node.name}({ast.unparse(a)}):\n    {ast.get_docstring(node)!r}\n"
+            f"    return _library.ask({module!r}, {node.name!r}, ({args}), {{{kwargs}}})\n\n"
+        )
+    return "\n".join(parts)
+
+
+def without(source, names):
+    """The text of a module without some of its classes."""
+    lines = source.splitlines(keepends=True)
+    for node in reversed(ast.parse(source).body):
+        if isinstance(node, ast.ClassDef) and node.name in names:
+            del lines[node.lineno - 1 : node.end_lineno]
+    return "".join(lines)
+
+
+def _write_data(place):
+    """MNIST with other test digits, and the library's checksums to match."""
+    raw = place / "data" / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    images, labels = data.load_mnist("train")
+    for name, values in {"t10k-images-idx3-ubyte": images, "t10k-labels-idx1-ubyte": labels.astype("uint8")}.items():
+        head = (data.DATA / "MNIST" / "raw" / name).read_bytes()[: 16 if "images" in name else 8]
+        content = head + values[STAND_INS].tobytes()
+        (raw / name).write_bytes(content)
+        path = place / "course_lib" / "data.py"
+        text = path.read_text(encoding="utf-8")
+        path.write_text(text.replace(data._RAW[name].sha256, hashlib.sha256(content).hexdigest()), encoding="utf-8")
+    for name in data._RAW:
+        if name.startswith("train"):
+            shutil.copy(data.DATA / "MNIST" / "raw" / name, raw / name)
+
+
+def view(channel, without=()):
+    """What a student's kernel gets to see: the edition, and the socket of the library's service.
+
+    Parameters
+    ----------
+    channel : Path
+        The folder of the sockets.
+    without : iterable of str
+        Those of `PACKAGES` that are not there.
+
+    Returns
+    -------
+    sandbox.View
+    """
+    place = folder()
+    shown = [(place / "course_lib", LIBRARY), (place / "data", REPOSITORY / "data"), (JAILED, f"{INSIDE}/jailed")]
+    shown += [(place / "without" / name / name, Path(importlib.util.find_spec(name).origin).parent) for name in without]
+    settings = (("PYTHONPATH", INSIDE), ("COURSE_LIBRARY", str(channel / "library")))
+    return sandbox.View(tuple(shown), (channel,), settings)
+
+
+def unjailed(channel, without=()):
+    """The environment in which a kernel outside of a jail sees the same, as long as it does not look around."""
+    place = folder()
+    paths = [*(place / "without" / name for name in without), place, JAILED.parent]
+    return {"PYTHONPATH": ":".join(map(str, paths)), "COURSE_LIBRARY": str(channel / "library")}
+
+
+def hidden(sources):
+    """Which of `PACKAGES` a lesson does without: those that its own cells never import.
+
+    Parameters
+    ----------
+    sources : list of str
+        The code cells of the released lesson.
+    """
+    text = "\n".join(sources)
+    imported = set()
+    for line in text.splitlines():
+        words = line.replace(",", " ").split()
+        if words[:1] in (["import"], ["from"]):
+            imported |= {word.split(".")[0] for word in (words[1:2] if words[0] == "from" else words[1:])}
+    return [name for name in PACKAGES if name not in imported]
