@@ -8,6 +8,7 @@ PY := .venv/bin/python
 LESSON ?=
 PORT ?=
 FROM ?=
+ROSTER ?=
 DUE ?=
 COURSE ?=
 UPGRADE ?=
@@ -83,9 +84,9 @@ release: setup #! make notebooks/ from solutions/, without the answers (LESSON=2
 bundle: setup #! make the zip to hand out to students
 	@$(PY) -m autograder bundle
 
-collect: setup #! take in what students handed in: make collect FROM=folder (LESSON=2)
-	@test -n "$(FROM)" || { echo "Say where the hand-ins are, one folder a student: make collect FROM=path/to/folder" >&2; exit 1; }
-	@$(PY) -m autograder collect "$(FROM)" $(if $(LESSON),--lesson $(LESSON))
+collect: setup #! take in what students handed in: make collect FROM=folder-or-zip (LESSON=2 ROSTER=grades.csv)
+	@test -n "$(FROM)" || { echo "Say where the hand-ins are: make collect FROM=path (a folder with one folder a student, Moodle's or Canvas's zip, nbgrader's exchange)" >&2; exit 1; }
+	@$(PY) -m autograder collect "$(FROM)" $(if $(LESSON),--lesson $(LESSON)) $(if $(ROSTER),--roster "$(ROSTER)")
 
 grade: setup #! grade what was collected (LESSON=2; REGRADE=yes: also what has not changed; UNSAFE=yes)
 	@$(PY) -m autograder grade $(LESSON) $(if $(REGRADE),--regrade) $(if $(UNSAFE),--unsafe)

@@ -66,14 +66,23 @@ def _parser():
     one = command(
         "collect",
         _collect,
-        "take in a folder of hand-ins",
-        "Take in a folder that holds one folder a student, named by the student's id, with whatever was handed in: the notebook,\n"
-        "perhaps renamed, perhaps in a folder of its own. Everything is kept as it came under received/. What will be graded is\n"
-        "rebuilt from the release with the student's answers in it, under submitted/; what had to be mended is listed.",
+        "take in what students handed in",
+        "Take in hand-ins. FROM is one of these:\n\n"
+        "  a folder       with one folder a student, named by the student's id, and in it whatever was handed in\n"
+        "  Moodle's zip   of all submissions of an assignment (Download all submissions), or that zip unpacked\n"
+        "  Canvas's zip   of an assignment (Download submissions), or that zip unpacked\n"
+        "  an exchange    of nbgrader: its folder, a course's folder in it, or inbound/\n\n"
+        "Everything is kept as it came under received/. What will be graded is rebuilt from the release with the student's answers in\n"
+        "it, under submitted/; what had to be mended is listed, and so is every file that was left out, with the reason.\n\n"
+        "Without --roster a student of Moodle's goes by name, and one of Canvas's by the number that Canvas gives. With it both go by\n"
+        "your own ids (ID number, SIS User ID), grades can be imported there again, and Moodle's times of handing in are known.",
     )
-    one.add_argument("folder", type=Path, metavar="FOLDER", help="the folder of hand-ins")
+    one.add_argument("source", type=Path, metavar="FROM", help="a folder or a zip")
     one.add_argument("--lesson", metavar="LESSON", help="what they were handed in for (default: each notebook's own cells tell)")
-    one.add_argument("--at", metavar="DATE", help="when they were handed in (default: when each file was last changed)")
+    one.add_argument("--at", metavar="DATE", help="when they were handed in (default: as the exchange, the roster or the files say)")
+    one.add_argument(
+        "--roster", type=Path, metavar="CSV", help="Moodle's grading worksheet of the assignment, or Canvas's gradebook export"
+    )
 
     one = command(
         "grade",
@@ -171,7 +180,8 @@ def _collect(arguments):
     lesson = course.choose(arguments.lesson, "release")[0] if arguments.lesson else None
     at = parse_date(arguments.at) if arguments.at else None
     states = Counter()
-    for outcome in intake.collect(course, arguments.folder, lesson, at):
+    times_of_zips = False
+    for outcome in intake.collect(course, arguments.source, lesson, at, arguments.roster):
         states[outcome.state] += 1
         record = outcome.record
         when = f"{record['handed_in']}  {intake.shown(record['chosen'])}" if record.get("chosen") else ""
@@ -183,6 +193,7 @@ def _collect(arguments):
             else [*problem, *outcome.notes, *record.get("notes", ()), *record.get("mends", ())]
         )
         for note in notes:
+        times_of_zips |= outcome.state == "collected" and record["from"]["time"] == "zip"
             print(f"    {note}")
     left_out = states["refused"] + states["unsorted"]
     print(", ".join(f"{count} {state}" for state, count in states.items()) + "." if states else "There is nothing to collect.")
@@ -197,6 +208,11 @@ def _grade(arguments):
     course = _course(arguments)
     counts = {}
     for one in grading.grade(course, course.choose(arguments.lesson, "release"), arguments.student, arguments.regrade, arguments.unsafe):
+    if times_of_zips:
+        print(
+            "The times above are those of the zip: the platform writes when it made the zip, not when students handed in (but what Canvas "
+            "does not call late counts as in time). If lateness matters, collect again with --at, or with Moodle's worksheet as --roster."
+        )
         counts[one.state] = counts.get(one.state, 0) + 1
         if one.state != "unchanged":
             print(f"{one.student:20} {one.lesson:32} {one.state:8} {one.seconds:5.1f} s", flush=True)

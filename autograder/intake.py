@@ -1,9 +1,10 @@
-"""Intake: from a folder of hand-ins to `submitted/`, where nbgrader grades them.
+"""Intake: from a folder or zip of hand-ins, or nbgrader's exchange, to `submitted/`, where nbgrader grades them.
 
 Whatever comes is kept as it came, under `received/STUDENT/LESSON/TIME/`, with a record of what was done about it beside it.
 What is graded is rebuilt from the release (see `notebooks.py`).
 """
 
+import contextlib
 import errno
 import hashlib
 import os
@@ -11,19 +12,21 @@ import re
 import shutil
 import stat
 import tempfile
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 import nbformat
 
+from .archives import DEEPEST, MOST_FILES, Archive, fit_name, is_clutter
+from .archives import printable as shown
 from .course import Course, CourseError, read_json, write_json
 from .notebooks import LARGEST_FILE, UnreadableError, is_test, likeness, note, read_cells, rebuild
+from .platforms import NAMES, Roster, fit_id, label, recognise, same_name
 
 STUDENT_ID = re.compile(r"\w[\w.@+=~,'() -]{0,99}")
-MOST_FILES = 200
-DEEPEST = 8
-IGNORED_FOLDERS = {"__MACOSX", "__pycache__"}
+PACKED = {".zip", ".7z", ".rar", ".gz", ".tgz", ".tar"}
 UNSORTED = "unsorted"  # the place of a lesson's name, for files that belong to none
 
 
@@ -42,6 +45,11 @@ class File:
     def shown(self):
         return shown(self.name)
 
+    @property
+    def top(self):
+        """The folder of the hand-in, below which its student may change what there is, even now."""
+        return self.path.parents[len(Path(self.name).parts) - 1]
+
 
 @dataclass
 class Outcome:
@@ -51,7 +59,7 @@ class Outcome:
     ----------
     state : str
         "collected", "unchanged" (it was here already), "older" (a newer one is), "unsorted" (kept, but for no lesson), "ungraded" (a lesson
-        without points) or "refused"; the reason is in `notes`.
+        without points), "skipped" (for a lesson that was not asked for) or "refused"; the reason is in `notes`.
     record : dict
         As kept beside the originals.
     """
@@ -61,11 +69,6 @@ class Outcome:
     state: str
     notes: list = field(default_factory=list)
     record: dict = field(default_factory=dict)
-
-
-def shown(name):
-    """A file's name fit for a terminal and a sentence: nothing in it that is not printable."""
-    return "".join(letter if letter.isprintable() and letter != "`" else "?" for letter in str(name))
 
 
 def released(course):
@@ -85,35 +88,88 @@ def _has_points(notebook):
 # ---------------------------------------------------------------------------------------------------- collect
 
 
-def collect(course, folder, lesson=None, at=None):
-    """Take in a folder that holds one folder a student, named by the student's id.
+@dataclass
+class HandIn:
+    """What one student handed in at one time, from wherever it came."""
+
+    student: str
+    origin: dict  # how the system it came from knows the student: kept in the record under "from"
+    labels: list  # what the names of its parts say
+    things: list  # the parts themselves, folders and files
+    notes: list
+    at: datetime | None = None
+
+
+def collect(course, source, lesson=None, at=None, roster=None):
+    """Take in hand-ins.
 
     Parameters
     ----------
     course : Course
-    folder : path_like
+    source : path_like
+        A folder that holds one folder a student, named by the student's id; what Moodle or Canvas gives for all submissions of an
+        assignment, as zip or unpacked; or nbgrader's exchange.
     lesson : str, optional
         What the hand-ins are for. Without it each notebook's own cells tell, or else its name.
     at : datetime.datetime, optional
-        When they were handed in; by default, when each file was last changed.
+        When they were handed in; by default what the source knows of it, at least when each file was last changed.
+    roster : path_like, optional
+        Moodle's grading worksheet or Canvas's gradebook export: who is filed under which id, and what the platform wants back with grades.
 
     Yields
     ------
     Outcome
     """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise CourseError(f"{folder} is no folder. Give the one that holds a folder for each student.")
+    source = Path(source)
     releases = released(course)
     graded = [name for name, notebook in releases.items() if _has_points(notebook)]
     if lesson is not None and lesson not in graded:
         raise CourseError(f"{lesson} is not released, or has no points. Released lessons with points: {', '.join(graded) or 'none yet'}.")
     if not graded:
         raise CourseError("No lesson is released yet: run `python -m autograder release` first.")
+    roster = Roster(roster) if roster else None
+    with contextlib.ExitStack() as stack:
+        if source.is_dir():
+            entries, gather = _folder_entries(course, _inbound(course, source)), _on_disk
+        elif source.is_file():
+            archive = stack.enter_context(Archive(source))
+            entries, gather = _zip_entries(archive), lambda one: _unpacked(archive, one)
+        else:
+            raise CourseError(f"{source} is no folder and no zip. Give a folder with a folder for each student, or a platform's zip.")
+        system = recognise({name: is_folder for name, is_folder, _ in entries})
+        hand_ins, strangers = _by_student(system, entries, roster)
+        due = _due_dates(course, graded) if system == "canvas" else {}
+        for one in hand_ins:
+            if not STUDENT_ID.fullmatch(one.student) or one.student != one.student.strip():
+                reason = "a folder's name is the student's id: letters, digits and . _ @ + = ~ , ' ( ) - only; rename it"
+                yield Outcome(shown(one.student or one.labels[0].name), None, "refused", [reason])
+                continue
+            try:
+                with gather(one) as (files, notes):
+                    one.notes += notes
+                    yield from _collect_student(course, releases, one, files, lesson, at, due)
+            except (CourseError, OSError) as error:  # a disk's trouble with one student is no reason to leave the others
+                yield Outcome(one.student, lesson, "refused", [*one.notes, str(error)])
+        for name, reason in strangers:
+            yield Outcome(shown(name), None, "refused", [reason])
+
+
+def _inbound(course, folder):
+    """The folder with the hand-ins, where a folder is nbgrader's exchange or a course in it."""
+    for place in (folder, folder / course.config.CourseDirectory.course_id):
+        if (place / "inbound").is_dir() and (place / "outbound").is_dir():
+            return place / "inbound"
+    return folder
+
+
+def _folder_entries(course, folder):
+    """What lies in a folder: name, whether it is a folder, and the entry. Refuses a folder that cannot be the right one."""
     everything = list(os.scandir(folder))
-    entries = [one for one in everything if not one.name.startswith(".") and one.name not in IGNORED_FOLDERS]
-    students = [one.name for one in entries if one.is_dir(follow_symlinks=False)]
-    if not any(one.is_dir(follow_symlinks=False) for one in everything):
+    found = [one for one in everything if not one.name.startswith(".") and not is_clutter(one.name)]
+    entries = [(one.name, one.is_dir(follow_symlinks=False), one) for one in sorted(found, key=lambda one: one.name)]
+    students = [name for name, is_folder, _ in entries if is_folder]
+    known = any(recognise({name: is_folder}) != "folder" for name, is_folder, _ in entries)
+    if not known and not any(one.is_dir(follow_symlinks=False) for one in everything):
         raise CourseError(
             f"{folder} holds no folder for a student: nothing was collected. It should hold one for each, named by the student's id."
         )
@@ -121,44 +177,204 @@ def collect(course, folder, lesson=None, at=None):
         raise CourseError(
             f"The folders in {folder} are named like lessons, not like students: nothing was collected. Is it the right folder?"
         )
-    for entry in sorted(entries, key=lambda entry: entry.name):
-        if entry.is_symlink() or not entry.is_dir(follow_symlinks=False):
-            yield Outcome(shown(entry.name), None, "refused", ["it is no folder; each student's files belong in a folder of their own"])
-        elif not STUDENT_ID.fullmatch(entry.name) or entry.name != entry.name.strip():
-            reason = "a folder's name is the student's id: letters, digits and . _ @ + = ~ , ' ( ) - only; rename it"
-            yield Outcome(shown(entry.name), None, "refused", [reason])
+    return entries
+
+
+def _zip_entries(archive):
+    """What lies on top in a zip: name, whether it is a folder, and its members and what is left out of it."""
+    tops = {}
+    for member in archive.members:
+        tops.setdefault((member.parts[0], len(member.parts) > 1), ([], []))[0].append(member)
+    if len(tops) == 1:  # somebody has packed the unpacked folder again
+        inner = {member.parts[1]: len(member.parts) > 2 for member in archive.members if len(member.parts) > 1}
+        if recognise(dict(tops)) == "folder" and inner and recognise(inner) != "folder":
+            tops = {}
+            for member in archive.members:
+                member.parts = member.parts[1:]
+                tops.setdefault((member.parts[0], len(member.parts) > 1), ([], []))[0].append(member)
+    for name, reason in archive.left_out:
+        top, slash, _ = name.partition("/")
+        tops.setdefault((top, bool(slash)), ([], []))[1].append(f"{shown(name)}: {reason}; left out")
+    if not tops:
+        raise CourseError(f"{archive.path} holds no file: nothing was collected.")
+    return [(name, is_folder, thing) for (name, is_folder), thing in sorted(tops.items(), key=lambda item: item[0])]
+
+
+def _by_student(system, entries, roster):
+    """Sort what lies on top by student. Returns the hand-ins, and the rest as (name, reason)."""
+    groups, strangers = {}, []
+    for name, is_folder, thing in entries:
+        found = None if _is_no_ordinary_entry(thing) else label(system, name, is_folder)
+        if found:
+            key = name if system == "exchange" else found.id
+            groups.setdefault(key, []).append((found, thing))
         else:
-            try:
-                yield from _collect_student(course, releases, entry.name, Path(entry.path), lesson, at)
-            except (CourseError, OSError) as error:  # a disk's trouble with one student is no reason to leave the others
-                yield Outcome(entry.name, lesson, "refused", [str(error)])
+            strangers.append((name, _why_strange(system, thing)))
+    hand_ins = [_hand_in([one for one, _ in group], [thing for _, thing in group], roster) for group in groups.values()]
+    if system != "exchange":  # where one student may well be there more than once
+        names = Counter(one.student for one in hand_ins)
+        for one in hand_ins:
+            if names[one.student] > 1 or (one.origin["system"] == "moodle" and not one.student):
+                one.student = f"{one.student or 'Participant'} ({one.origin['id']})"
+    return sorted(hand_ins, key=lambda one: (one.student, one.labels[0].time or "")), strangers
 
 
-def _collect_student(course, releases, student, folder, lesson, at):
-    files, notes = find_files(folder)
+def _is_no_ordinary_entry(thing):
+    return isinstance(thing, os.DirEntry) and not (thing.is_dir(follow_symlinks=False) or thing.is_file(follow_symlinks=False))
+
+
+def _why_strange(system, thing):
+    if isinstance(thing, tuple) and thing[1]:
+        return "; ".join(thing[1])
+    if system == "folder":
+        return "it is no folder; each student's files belong in a folder of their own"
+    return f"its name is none that {NAMES[system]} gives: left out"
+
+
+def _hand_in(labels, things, roster):
+    """Who handed it in, as far as names and the roster tell."""
+    first = labels[0]
+    person = roster.find(first) if roster else None
+    notes = []
+    if person and person.name and first.name and not same_name(person.name, first.name):
+        notes.append(f"the roster calls {first.id} {shown(person.name)}, the file's name says {shown(first.name)}")
+    if roster and not person:
+        notes.append("not in the roster")
+    name = fit_id(first.name) if first.system == "moodle" else first.id
+    origin = {"system": first.system, "id": first.id} | ({"name": first.name} if first.name else {})
+    if first.system == "canvas":
+        origin["late"] = any(one.late for one in labels)
+    if person:
+        origin |= {"system": roster.system, "id": person.number, "name": person.name, "columns": person.columns}
+    at = _platform_time(person.submitted) if person and first.system == "moodle" else None
+    if at:
+        origin["time"] = "platform"
+    return HandIn(person.student or name if person else name, origin, labels, things, notes, at)
+
+
+def _platform_time(text):
+    """The time in Moodle's worksheet, such as "Saturday, 21 November 2026, 8:43 AM", taken as this machine's; or None."""
+    from dateutil import parser
+
+    try:
+        return parser.parse(text).astimezone() if re.search(r"\d{4}", text) else None
+    except (ValueError, OverflowError):
+        return None
+
+
+@contextlib.contextmanager
+def _on_disk(hand_in):
+    """The files of a hand-in that lies on disk, and notes."""
+    files, notes = [], []
+    for one, entry in zip(hand_in.labels, hand_in.things, strict=True):
+        if one.file:
+            files.append(File(Path(entry.path), fit_name(one.file), entry.stat(follow_symlinks=False).st_mtime))
+        else:
+            found, more = find_files(entry.path)
+            files += found
+            notes += [*more, *_foreign_owner(one, entry)]
+    yield files, notes
+
+
+def _foreign_owner(one, entry):
+    """In the exchange anybody may write a folder in anybody's name. Its owner tells, unless whoever collects has copied it."""
+    if one.system != "exchange" or os.name != "posix":
+        return []
+    import pwd
+
+    number = entry.stat(follow_symlinks=False).st_uid
+    try:
+        owner = pwd.getpwuid(number).pw_name
+    except KeyError:
+        owner = str(number)
+    if owner == one.id or number == os.getuid():
+        return []
+    return [f"handed in as {shown(one.id)}, but the folder belongs to {shown(owner)}: ask both"]
+
+
+@contextlib.contextmanager
+def _unpacked(archive, hand_in):
+    """The files of a hand-in that lies in a zip, unpacked for as long as they are needed, and notes."""
+    with tempfile.TemporaryDirectory(prefix="collect-") as folder:
+        notes, members = [], []
+        for one, (found, faults) in zip(hand_in.labels, hand_in.things, strict=True):
+            members += [(member, (one.file,) if one.file else member.parts[1:]) for member in found]
+            notes += faults
+        notes += archive.unpack(members, Path(folder))
+        files, more = find_files(folder)
+        yield files, notes + more
+
+
+def _due_dates(course, lessons):
+    """When lessons are due, where the gradebook knows, as the seconds of a file's time."""
+    from nbgrader.api import MissingEntry
+
+    due = {}
+    with course.gradebook() as gradebook:
+        for lesson in lessons:
+            with contextlib.suppress(MissingEntry):
+                when = gradebook.find_assignment(lesson).duedate
+                if when:
+                    due[lesson] = when.replace(tzinfo=UTC).timestamp()
+    return due
+
+
+def _collect_student(course, releases, hand_in, files, lesson, at, due):
+    student, notes, first = hand_in.student, hand_in.notes, hand_in.labels[0]
+    if first.lesson is not None:
+        if lesson not in (None, first.lesson):
+            yield Outcome(student, first.lesson, "skipped", [f"only hand-ins for {lesson} were asked for"])
+            return
+        if first.lesson not in releases:
+            yield Outcome(student, shown(first.lesson), "refused", ["no lesson of this name is released"])
+            return
+        if not _has_points(releases[first.lesson]):
+            yield Outcome(student, first.lesson, "ungraded", ["it has no points: left where it is"])
+            return
+        lesson = first.lesson
+    if first.system == "exchange":
+        files = _take_time(hand_in, files)
+    at = at or hand_in.at
+    hand_in.origin.setdefault("time", "given" if at else "file" if first.system == "folder" else "zip")
     for file in files:
         _assess(file, releases)
     if lesson is not None:
         if files:
-            yield _take_in(course, releases[lesson], student, lesson, files, notes, at)
+            yield _take_in(course, releases[lesson], hand_in, lesson, files, notes, at, due)
         else:
-            yield Outcome(student, lesson, "refused", [*notes, "there is no file in the folder"])
+            yield Outcome(student, lesson, "refused", [*notes, "there is no file in it"])
         return
     for name, release in releases.items():
         mine = [file for file in files if file.lesson == name]
         if mine and _has_points(release):
-            yield _take_in(course, release, student, name, mine, notes, at)
+            yield _take_in(course, release, hand_in, name, mine, notes, at, due)
             notes = []
         elif mine:
             yield Outcome(student, name, "ungraded", ["it has no points: left where it is"])
     others = [file for file in files if file.lesson is None]
     if others:
-        keep(course, student, UNSORTED, others, _when(others[0], at), {})
+        keep(course, student, UNSORTED, others, _when(others[0], at), {"from": hand_in.origin})
         names = ", ".join(file.shown for file in others[:5]) + (", ..." if len(others) > 5 else "")
-        reason = f"kept, but for no lesson: {names}. If it is somebody's work, collect it again with --lesson"
-        yield Outcome(student, None, "unsorted", [*notes, reason])
+        packed = [file.shown for file in others if file.path.suffix.lower() in PACKED]
+        remedy = (
+            f"{packed[0]} was not opened: unpack it yourself, into a folder with this student's id, and collect that"
+            if packed
+            else "If it is somebody's work, collect it again with --lesson"
+        )
+        yield Outcome(student, None, "unsorted", [*notes, f"kept, but for no lesson: {names}. {remedy}"])
     elif not files:
-        yield Outcome(student, None, "refused", [*notes, "there is no file in the folder"])
+        yield Outcome(student, None, "refused", [*notes, "there is no file in it"])
+
+
+def _take_time(hand_in, files):
+    """Let the exchange's timestamp.txt say when it was handed in, or else the folder's name. Returns the other files."""
+    stated = next((_stated_time(file.path.parent) for file in files if file.name == "timestamp.txt"), None)
+    named = _parse_time(hand_in.labels[0].time)
+    hand_in.at = stated or named
+    hand_in.origin["time"] = "exchange"
+    if stated and named and abs((stated - named).total_seconds()) > 60:
+        hand_in.notes.append(f"timestamp.txt says {stated:%Y-%m-%d %H:%M:%S} UTC, the folder's name {named:%Y-%m-%d %H:%M:%S}: ask why")
+    return [file for file in files if file.name != "timestamp.txt"]
 
 
 def find_files(folder):
@@ -168,7 +384,10 @@ def find_files(folder):
         here, depth = folders.pop(0)
         for entry in sorted(os.scandir(here), key=lambda entry: entry.name):
             name = str(Path(entry.path).relative_to(folder))
-            if entry.name.startswith(".") or entry.name in IGNORED_FOLDERS:
+            if is_clutter(entry.name):
+                continue
+            if entry.name.startswith(".") and not entry.name.lower().endswith(".ipynb"):
+                notes.append(f"{shown(name)} is hidden: left out")
                 continue
             if entry.is_symlink():
                 notes.append(f"{shown(name)} is a link: not followed")
@@ -187,25 +406,38 @@ def find_files(folder):
     return files, notes
 
 
-def _open(path):
-    """Open a regular file to read, and nothing else: no link, no pipe."""
-    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+def _open(path, top=None):
+    """Open a regular file to read, and nothing else: no link, no pipe, and below the folder `top` nothing in a linked folder."""
+    no_link = getattr(os, "O_NOFOLLOW", 0)
+    safely = os.O_RDONLY | no_link | getattr(os, "O_NONBLOCK", 0)
+    if top is None or os.open not in os.supports_dir_fd:
+        handle = os.open(path, safely)
+    else:
+        *folders, name = path.relative_to(top).parts
+        folder = os.open(top, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            for below in folders:
+                above, folder = folder, os.open(below, os.O_RDONLY | os.O_DIRECTORY | no_link, dir_fd=folder)
+                os.close(above)
+            handle = os.open(name, safely, dir_fd=folder)
+        finally:
+            os.close(folder)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
         raise OSError(errno.EINVAL, "no regular file", str(path))
     return os.fdopen(handle, "rb")
 
 
-def read_bounded(path):
+def read_bounded(path, top=None):
     """The bytes of a file, one more than allowed at most."""
-    with _open(path) as file:
+    with _open(path, top) as file:
         return file.read(LARGEST_FILE + 1)
 
 
 def _assess(file, releases):
     """Find out which lesson's notebook a file is."""
     try:
-        data = read_bounded(file.path)
+        data = read_bounded(file.path, file.top)
         if not _looks_like_notebook(file) and data.lstrip()[:1] != b"{":
             raise UnreadableError("is no notebook")
         cells, _ = read_cells(data)
@@ -241,20 +473,54 @@ def _when(file, at):
 # ---------------------------------------------------------------------------------------------------- one hand-in
 
 
-def _take_in(course, release, student, lesson, files, notes, at):
+def _take_in(course, release, hand_in, lesson, files, notes, at, due):
     """Keep the files, choose the one that counts, and write the rebuilt notebook to `submitted/`."""
+    student, origin = hand_in.student, dict(hand_in.origin)
     if not _is_known(course, student, lesson):
         admit(course, student, lesson, release)  # what lies in submitted/ is kept nowhere yet
     before = latest(course, student, lesson)
-    if before and at is None and _same_files(before, files):
-        return Outcome(student, lesson, "unchanged", record=before)
+    _require_same_student(before, origin)
+    if origin.get("late") is False and lesson in due:  # Canvas says so; the zip's time is when it was made
+        for file in files:
+            file.modified = min(file.modified, due[lesson])
+    for record in reversed(records(course, student, lesson)):
+        if not course.notebook("submitted", lesson, student).is_file():
+            break
+        if _is_same(record, files, at) and (at is not None or record == before):
+            return Outcome(student, lesson, "unchanged", record=_identified(course, record, origin))
     chosen, notebook, facts = _settle(release, student, lesson, files, notes)
-    record = keep(course, student, lesson, files, _when(chosen or files[0], at), facts)
+    record = keep(course, student, lesson, files, _when(chosen or files[0], at), facts | {"from": origin})
     if before and before["handed_in"] > record["handed_in"]:
         return Outcome(student, lesson, "older", [f"kept, but the hand-in of {before['handed_in']} is newer and stays"], record)
     _submit(course, release, record, notebook)
     replaced = [f"it replaces the hand-in of {before['handed_in']}, which is kept"] if before else []
     return Outcome(student, lesson, "collected", replaced, record)
+
+
+def _require_same_student(before, origin):
+    """Two students of one name must not be taken for one: Moodle's participants have numbers, which a lesson does not mix."""
+    known = (before or {}).get("from", {})
+    if "moodle" == known.get("system") == origin["system"] and known["id"] != origin["id"] and "columns" not in origin:
+        raise CourseError(
+            f"an earlier hand-in under this name is of Moodle's participant {known['id']}, this one of {origin['id']}: two students? "
+            "Nothing was collected. Give Moodle's grading worksheet with --roster, which tells them apart."
+        )
+
+
+def _is_same(record, files, at):
+    return _same_files(record, files) and (at is None or record["handed_in"] == _written(_when(files[0], at)))
+
+
+def _identified(course, record, origin):
+    """A record, which learns who its student is once a roster tells."""
+    if "columns" in origin and origin["columns"] != record.get("from", {}).get("columns"):
+        record = record | {"from": origin | {"time": record.get("from", {}).get("time", "file")}}
+        write_json(course.received / record["student"] / record["lesson"] / f"{record['kept']}.json", record)
+    return record
+
+
+def _written(when):
+    return when.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _settle(release, student, lesson, files, notes):
@@ -287,7 +553,7 @@ def _looks_like_notebook(file):
 
 
 def _same_files(record, files):
-    return sorted(one["sha256"] for one in record["files"]) == sorted(_hash(file.path) for file in files)
+    return sorted(one["sha256"] for one in record["files"]) == sorted(_hash(file.path, file.top) for file in files)
 
 
 def _rank(file, lesson):
@@ -301,7 +567,7 @@ def _rebuild(release, file):
     try:
         if file is None:
             raise UnreadableError("")
-        cells, mends = read_cells(read_bounded(file.path))
+        cells, mends = read_cells(read_bounded(file.path, file.top))
     except (UnreadableError, OSError) as error:
         what = f"The file `{file.shown}` {file.problem or error}." if file else "There was no notebook of this lesson in it."
         notebook = nbformat.from_dict(release)
@@ -327,13 +593,13 @@ def keep(course, student, lesson, files, when, facts):
     for number, file in enumerate(files, 1):
         name = file.name
         try:
-            _copy(file.path, partial / name)
+            _copy(file, partial / name)
         except OSError:  # such as a path too long with ours before it
             name = f"file-{number}"
-            _copy(file.path, partial / name)
+            _copy(file, partial / name)
         kept.append({"name": file.name, "kept_as": name, "bytes": (partial / name).stat().st_size, "sha256": _hash(partial / name)})
     same = [record for record in records(course, student, lesson) if [f["sha256"] for f in record["files"]] == [f["sha256"] for f in kept]]
-    handed_in = when.strftime("%Y-%m-%dT%H:%M:%SZ")
+    handed_in = _written(when)
     if same and same[-1]["handed_in"] == handed_in:
         shutil.rmtree(partial)
         return same[-1] | facts
@@ -344,19 +610,19 @@ def keep(course, student, lesson, files, when, facts):
         stamp = f"{handed_in.replace(':', '-')}.{number}"
     partial.chmod(0o755)
     partial.rename(place / stamp)
-    record = {"kept": stamp, "handed_in": handed_in, "collected": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), "files": kept} | facts
+    record = {"kept": stamp, "handed_in": handed_in, "collected": _written(datetime.now(UTC)), "files": kept} | facts
     write_json(place / f"{stamp}.json", record)
     return record
 
 
-def _copy(source, target):
+def _copy(file, target):
     target.parent.mkdir(parents=True, exist_ok=True)
-    with _open(source) as original, open(target, "xb") as copy:
+    with _open(file.path, file.top) as original, open(target, "xb") as copy:
         shutil.copyfileobj(original, copy)
 
 
-def _hash(path):
-    with _open(path) as file:
+def _hash(path, top=None):
+    with _open(path, top) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -443,18 +709,27 @@ def admit(course, student, lesson, release):
     notes.append("it did not come through collect: kept, and rebuilt before grading")
     chosen, notebook, facts = _settle(release, student, lesson, files, notes)
     when = _stated_time(place) or (_when(chosen, None) if chosen else datetime.now(UTC).replace(microsecond=0))
+    facts["from"] = {"system": "folder", "id": student, "time": "file"}
     _submit(course, release, keep(course, student, lesson, files, when, facts), notebook)
     return latest(course, student, lesson)
 
 
 def _stated_time(place):
     """The time in nbgrader's timestamp.txt, or None."""
+    try:
+        with _open(place / "timestamp.txt") as file:
+            return _parse_time(file.read(200).decode("ascii"))
+    except (OSError, ValueError):
+        return None
+
+
+def _parse_time(text):
+    """A time as nbgrader writes it, or None."""
     from nbgrader.utils import parse_utc
 
     try:
-        with _open(place / "timestamp.txt") as file:
-            return parse_utc(file.read(200).decode("ascii").strip()).replace(tzinfo=UTC, microsecond=0)
-    except (OSError, ValueError, OverflowError, AttributeError):
+        return parse_utc(text.strip()).replace(tzinfo=UTC, microsecond=0)
+    except (ValueError, OverflowError, AttributeError):
         return None
 
 
