@@ -184,6 +184,7 @@ def _collect(arguments):
     for outcome in intake.collect(course, arguments.source, lesson, at, arguments.roster):
         states[outcome.state] += 1
         record = outcome.record
+        times_of_zips |= outcome.state == "collected" and record["from"]["time"] == "zip"
         when = f"{record['handed_in']}  {intake.shown(record['chosen'])}" if record.get("chosen") else ""
         print(f"{outcome.student:20} {outcome.lesson or '':32} {outcome.state:10} {when}".rstrip())
         problem = [f"NOT READ: {record['problem']} It counts as not done."] if record.get("problem") else []
@@ -193,12 +194,16 @@ def _collect(arguments):
             else [*problem, *outcome.notes, *record.get("notes", ()), *record.get("mends", ())]
         )
         for note in notes:
-        times_of_zips |= outcome.state == "collected" and record["from"]["time"] == "zip"
             print(f"    {note}")
     left_out = states["refused"] + states["unsorted"]
     print(", ".join(f"{count} {state}" for state, count in states.items()) + "." if states else "There is nothing to collect.")
     if left_out:
         print(f"{left_out} of them will not be graded; the lines above say why.")
+    if times_of_zips:
+        print(
+            "The times above are those of the zip: the platform writes when it made the zip, not when students handed in (but what Canvas "
+            "does not call late counts as in time). If lateness matters, collect again with --at, or with Moodle's worksheet as --roster."
+        )
     return 1 if left_out else 0
 
 
@@ -208,11 +213,6 @@ def _grade(arguments):
     course = _course(arguments)
     counts = {}
     for one in grading.grade(course, course.choose(arguments.lesson, "release"), arguments.student, arguments.regrade, arguments.unsafe):
-    if times_of_zips:
-        print(
-            "The times above are those of the zip: the platform writes when it made the zip, not when students handed in (but what Canvas "
-            "does not call late counts as in time). If lateness matters, collect again with --at, or with Moodle's worksheet as --roster."
-        )
         counts[one.state] = counts.get(one.state, 0) + 1
         if one.state != "unchanged":
             print(f"{one.student:20} {one.lesson:32} {one.state:8} {one.seconds:5.1f} s", flush=True)
