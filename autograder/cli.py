@@ -110,7 +110,8 @@ def _parser():
         "feedback",
         _feedback,
         "write feedback/ for what is graded",
-        "Write a page for each graded hand-in, with verdicts, points and comments: feedback/STUDENT/LESSON/LESSON.html.",
+        "Write a page for each graded hand-in: the student's own work with verdicts, hints, points and comments, in one file that\n"
+        "runs nothing and asks for nothing when it is opened: feedback/STUDENT/LESSON/LESSON.html.",
     )
     one.add_argument("lesson", nargs="?", **lesson)
     one.add_argument("--student", **student)
@@ -235,11 +236,11 @@ def _doctor(arguments):
 
 
 def _feedback(arguments):
-    from . import grading
+    from . import feedback
 
     course = _course(arguments)
     status, count = 0, 0
-    for student, lesson, problem in grading.feedback(course, course.choose(arguments.lesson, "release"), arguments.student):
+    for student, lesson, problem in feedback.feedback(course, course.choose(arguments.lesson, "release"), arguments.student):
         print(f"{student:20} {lesson:32} {problem or course.folder('feedback').name + f'/{student}/{lesson}/{lesson}.html'}")
         status, count = status or int(problem is not None), count + 1
     if not count:
