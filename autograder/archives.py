@@ -23,6 +23,7 @@ LARGEST_INDEX = 8_000_000  # bytes; a list of 20 000 files takes 3 MB
 MOST_MEMBERS = 20_000
 MOST_FILES = 200  # of one student
 MOST_BYTES = 200_000_000  # of one student
+MOST_BYTES_IN_ALL, MOST_TIMES = 1_000_000_000, 100  # a class's notebooks shrink well when packed, but not a thousandfold
 DEEPEST = 8
 LONGEST_NAME = 120  # letters of a file's or folder's name
 READ_AT_ONCE = 1 << 20
@@ -74,10 +75,13 @@ class Archive:
 
     def __init__(self, path):
         self.path = Path(path)
+        self._file = None
         try:
-            self._zip = zipfile.ZipFile(_Bounded(io.FileIO(self.path)))
+            self._file = _Bounded(io.FileIO(self.path))
+            self._zip = zipfile.ZipFile(self._file)
             infos = self._zip.infolist()
         except DAMAGES as problem:
+            self.close()
             raise CourseError(
                 f"{path} cannot be read as a zip ({problem}). Is the download complete? Fetch it again, or unpack it and give the folder."
             ) from problem
@@ -86,7 +90,7 @@ class Archive:
             raise CourseError(f"{path} holds {len(infos):,} files, more than {MOST_MEMBERS:,}: nothing was unpacked. Is it the right zip?")
         size = self.path.stat().st_size
         self._changed = self.path.stat().st_mtime
-        self._allowance = 1_000_000_000 + 100 * size  # bytes to unpack in all: a class's notebooks shrink well, but not a thousandfold
+        self._allowance = MOST_BYTES_IN_ALL + MOST_TIMES * size
         self.members, self.left_out = [], []
         for info in infos:
             self._sort(info)
@@ -99,8 +103,8 @@ class Archive:
 
     def close(self):
         """Close the file."""
-        self._zip.close()
-        self._zip.fp and self._zip.fp.close()
+        if self._file:
+            self._file.close()
 
     def _sort(self, info):
         name = _decoded(info)
