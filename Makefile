@@ -88,8 +88,8 @@ collect: setup #! take in what students handed in: make collect FROM=folder-or-z
 	@test -n "$(FROM)" || { echo "Say where the hand-ins are: make collect FROM=path (a folder with one folder a student, Moodle's or Canvas's zip, nbgrader's exchange)" >&2; exit 1; }
 	@$(PY) -m autograder collect "$(FROM)" $(if $(LESSON),--lesson $(LESSON)) $(if $(ROSTER),--roster "$(ROSTER)")
 
-grade: setup #! grade what was collected (LESSON=2; REGRADE=yes: also what has not changed; UNSAFE=yes)
-	@$(PY) -m autograder grade $(LESSON) $(if $(REGRADE),--regrade) $(if $(UNSAFE),--unsafe)
+grade: setup #! grade what was collected (LESSON=2; WORKERS=4; REGRADE=yes: also what has not changed; UNSAFE=yes)
+	@$(PY) -m autograder grade $(LESSON) $(if $(WORKERS),--workers $(WORKERS)) $(if $(REGRADE),--regrade) $(if $(UNSAFE),--unsafe)
 
 doctor: setup #! say what this machine can guarantee while it grades
 	@$(PY) -m autograder doctor

@@ -1,6 +1,8 @@
 """What an instructor types: `python -m autograder COMMAND`."""
 
 import argparse
+import contextlib
+import shutil
 import sys
 from collections import Counter
 from datetime import UTC, datetime
@@ -88,12 +90,19 @@ def _parser():
         "grade",
         _grade,
         "grade what is new or changed",
-        "Run and grade hand-ins one at a time, each in a jail (Linux with bubblewrap): no network, no file of yours, bounded memory.\n"
+        "Run and grade hand-ins, a few at a time, each in a jail (Linux with bubblewrap): no network, no file of yours, bounded memory.\n"
         "Those graded before and unchanged since are left alone. A cell that takes too long is stopped and the rest goes on. What\n"
-        "cannot be graded counts zero, with the reason, and stops nothing else.",
+        "cannot be graded counts zero, with the reason, and stops nothing else. Ctrl-C ends it at any time; all that is done is kept,\n"
+        "and the next `grade` goes on from there.\n\n"
+        "Hand-ins run in processes of this machine, or with --scheduler in the workers of a Dask cluster. Start those in the course's\n"
+        "folder on each machine: .venv/bin/python -m distributed.cli.dask_worker ADDRESS --nthreads 1 --nworkers 4. They need the same\n"
+        "version of the course and no files of the class. Whoever can reach the scheduler can run code on its workers: let it talk TLS\n"
+        "(Dask's own settings, distributed.comm), or keep it on a network of its own.",
     )
     one.add_argument("lesson", nargs="?", **lesson)
     one.add_argument("--student", **student)
+    one.add_argument("--workers", type=_count, metavar="N", help="how many run at a time (default: one a processor)")
+    one.add_argument("--scheduler", metavar="ADDRESS", help="run them on a Dask cluster, such as tcp://10.0.0.1:8786")
     one.add_argument("--regrade", action="store_true", help="grade also what is graded and unchanged; points given by hand stay")
     one.add_argument(
         "--unsafe", action="store_true", help="run students' code outside of the jail: it may then do on this machine whatever you may"
@@ -208,19 +217,43 @@ def _collect(arguments):
     return 1 if left_out else 0
 
 
-def _grade(arguments):
-    from . import grading
+def _count(text):
+    if not text.isdecimal() or not 0 < int(text) < 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 to 999")
+    return int(text)
 
+
+def _grade(arguments):
+    from . import cluster, grading
+    from .progress import Progress
+
+    if arguments.workers and arguments.scheduler:
+        raise CourseError("Give --workers or --scheduler: a cluster has the workers that it has.")
     course = _course(arguments)
-    counts = {}
-    for one in grading.grade(course, course.choose(arguments.lesson, "release"), arguments.student, arguments.regrade, arguments.unsafe):
-        counts[one.state] = counts.get(one.state, 0) + 1
-        if one.state != "unchanged":
-            print(f"{one.student:20} {one.lesson:32} {one.state:8} {one.seconds:5.1f} s", flush=True)
-            for note in one.notes:
-                print(f"    {note}", flush=True)
+    lessons, student = course.choose(arguments.lesson, "release"), arguments.student
+    names = [(name, lesson) for lesson in lessons for name in grading.handed_in(course, lesson) if student in (None, name)]
+    counts, graded = Counter(), []
+    with (
+        cluster.Pool(arguments.workers, arguments.scheduler) as pool,
+        Progress(len(names)) as progress,
+        contextlib.closing(grading.grade(course, lessons, student, arguments.regrade, arguments.unsafe, pool)) as outcomes,
+    ):
+        for one in outcomes:
+            counts[one.state] += 1
+            if one.state == "unchanged":
+                progress.skip()
+                continue
+            progress.count(failed=one.state != "graded")
+            graded.append((one.student, one.lesson))
+            if one.notes or not progress.live:
+                head = f"{one.student:20} {one.lesson:32} {one.state:8} {one.seconds:5.1f} s"
+                progress.print(head, *(f"    {note}" for note in one.notes))
+    if graded:
+        rows = grading.table(course, lessons, student)
+        grading.print_points([row for row in rows if (row.student, row.lesson) in set(graded)], shutil.get_terminal_size().columns)
+        print()
     print(", ".join(f"{count} {state}" for state, count in counts.items()) + "." if counts else "There is nothing to grade.")
-    return 1 if counts.get("failed") else 0
+    return 1 if counts["failed"] + counts["replaced"] else 0
 
 
 def _doctor(arguments):

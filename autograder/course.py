@@ -1,6 +1,7 @@
 """A course on disk: its folders, its nbgrader configuration, its gradebook."""
 
 import contextlib
+import copy
 import json
 import logging
 import os
@@ -55,6 +56,11 @@ class Course:
         """Where hand-ins are kept for ever, as they came."""
         return self.root / "received"
 
+    @property
+    def records(self):
+        """Where it is kept what came of running hand-ins (see `ledger.py`)."""
+        return self.root / "records"
+
     def lessons(self, step="source"):
         """Names of the lessons that have a notebook in the folder of a step, in order."""
         folder = self.folder(step)
@@ -85,7 +91,7 @@ class Course:
 
         return CourseDirectory(config=self.config, **changes)
 
-    def convert(self, converter_name, lesson, student=None, **changes):
+    def convert(self, converter_name, lesson, student=None, settings=None, **changes):
         """Run one of nbgrader's converters on one lesson (and student), in this process.
 
         Parameters
@@ -94,6 +100,8 @@ class Course:
             ``"GenerateAssignment"``, ``"Autograde"`` or ``"GenerateFeedback"``.
         lesson, student : str
             What to convert.
+        settings : traitlets.config.Config, optional
+            Merged over the course's settings this once.
         **changes
             Traits of `CourseDirectory` that differ this once.
 
@@ -108,7 +116,9 @@ class Course:
         if student is not None:
             changes["student_id"] = student
         directory = self._directory(assignment_id=lesson, **changes)
-        config = self.config.copy()
+        config = copy.deepcopy(self.config)
+        if settings:
+            config.merge(settings)
         if converter_name == "GenerateFeedback":
             config.HTMLExporter.template_name = "feedback"
         converter = getattr(converters, converter_name)(coursedir=directory, config=config)
@@ -182,11 +192,37 @@ def _reason(errors):
 
 
 def write_json(path, value):
-    """Write JSON so that no reader ever sees half of it."""
+    """Write JSON for good, and so that no reader ever sees half of it, whenever this process or the machine stops."""
+    _write_whole(path, json.dumps(value, indent=1) + "\n", Path.replace)
+
+
+def write_once(path, text):
+    """Write a text as `write_json` does, but only where no file is yet.
+
+    Raises
+    ------
+    FileExistsError
+    """
+    _write_whole(path, text, lambda partial, path: os.link(partial, path))
+
+
+def _write_whole(path, text, put):
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.part")
-    partial.write_text(json.dumps(value, indent=1) + "\n", encoding="ascii")
-    partial.replace(path)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with partial.open("w", encoding="ascii") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        put(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # not every system lets a folder be opened
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 def read_json(path):

@@ -1,27 +1,32 @@
-"""Grade what lies in `submitted/`, return feedback, and tabulate the class. nbgrader keeps the books."""
+"""Grade what lies in `submitted/`, return feedback, and tabulate the class. nbgrader keeps the books.
+
+A hand-in is run in a worker (see `cluster.py`); what came of it is kept at once (see `ledger.py`); then nbgrader's Autograde enters it into
+the gradebook, in this process, the only one that writes there. A process that is killed at any point leaves nothing that the
+next one does not put right.
+"""
 
 import contextlib
-import functools
 import hashlib
-import importlib.util
-import os
-import secrets
-import time
+import json
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import nbformat
 from nbgrader.api import MissingEntry
-from nbgrader.utils import is_grade, is_solution
+from nbgrader.utils import determine_grade
+from traitlets.config import Config
 
-from . import intake, sandbox
+from . import cluster, intake, ledger
 from .course import CONFIG, CourseError, write_json
-from .execution import REASONS, error
+from .execution import error, is_test, stopped
 
 
 @dataclass
 class Graded:
-    """What became of one hand-in: "graded", "unchanged" since it was graded, or "failed" (then it counts zero until it is tried again)."""
+    """What became of one hand-in.
+
+    Its state is "graded", "unchanged" since it was graded, "failed" (then it counts zero until it is tried again), or "replaced" (by a
+    newer one that came meanwhile; nothing was entered).
+    """
 
     student: str
     lesson: str
@@ -30,8 +35,8 @@ class Graded:
     notes: list = field(default_factory=list)
 
 
-def grade(course, lessons, student=None, again=False, unsafe=False):
-    """Grade hand-ins one at a time, with nbgrader's Autograde in this process.
+def grade(course, lessons, student=None, again=False, unsafe=False, pool=None):
+    """Grade hand-ins: run them in workers, enter what comes of it into the gradebook.
 
     A hand-in that cannot be graded counts zero, with the reason in the gradebook; it never stops the others.
 
@@ -45,32 +50,177 @@ def grade(course, lessons, student=None, again=False, unsafe=False):
         Also what is graded and has not changed.
     unsafe : bool
         Run students' code with the rights of whoever grades, not in a jail.
+    pool : cluster.Pool, optional
+        Where they run; by default in processes of this machine, one a processor. One that is given stays open.
 
     Yields
     ------
     Graded
+        First all that is unchanged.
 
     Raises
     ------
     CourseError
-        At once, when student code cannot be jailed here; at the end, when hand-ins wait for a lesson that the gradebook does not know.
+        At once, when student code cannot be jailed here, or another process grades one of the lessons; at the end, when hand-ins wait for a
+        lesson that the gradebook does not know.
     """
-    if not unsafe:
-        sandbox.require_jail()
-    course.config.BoundedExecute.jail = "never" if unsafe else "always"
-    releases, unknown = intake.graded_lessons(course), []
-    for lesson in lessons:
-        names = [name for name in handed_in(course, lesson) if student in (None, name)]
-        if lesson in releases and names:
+    with contextlib.ExitStack() as stack:
+        pool = pool or stack.enter_context(cluster.Pool())
+        pool.check(unsafe)
+        releases, unknown, waiting = intake.graded_lessons(course), [], []
+        for lesson in lessons:
+            names = [name for name in handed_in(course, lesson) if student in (None, name)]
+            if lesson not in releases or not names:
+                continue
+            stack.enter_context(ledger.alone(course, lesson))
             try:
                 _require_in_gradebook(course, lesson, releases[lesson])
-            except CourseError as error:  # somebody handed in early: no reason to leave the other lessons
-                unknown.append(str(error))
+            except CourseError as problem:  # somebody handed in early: no reason to leave the other lessons
+                unknown.append(str(problem))
                 continue
+            entered = _entered(course, lesson)
             for name in names:
-                yield _grade_one(course, lesson, name, releases[lesson], again)
+                one = _look(course, lesson, name, releases[lesson], again, unsafe, entered)
+                if one.state == "waiting":
+                    waiting.append((lesson, name))
+                else:
+                    yield one
+        yield from _grade(course, releases, waiting, unsafe, pool)
     if unknown:
         raise CourseError("\n".join(unknown))
+
+
+def _look(course, lesson, student, release, again, unsafe, entered):
+    """Is there anything to do about a hand-in? Its state is "waiting" if so."""
+    try:
+        record = intake.admit(course, student, lesson, release)
+        if again:
+            ledger.ask_again(course, key(course, record, unsafe))
+        elif student in entered and _is_done(course, record, unsafe):
+            return Graded(student, lesson, "unchanged", notes=record["graded"]["notes"])
+    except Exception as problem:
+        return _fail(course, lesson, student, problem)
+    return Graded(student, lesson, "waiting")
+
+
+def _grade(course, releases, waiting, unsafe, pool):
+    """Grade hand-ins, named by lesson and student: first those that a grader ran which was killed before it entered them."""
+    failed = []
+
+    def prepared(pairs):
+        for lesson, student in pairs:
+            try:
+                record = intake.admit(course, student, lesson, releases[lesson])
+                yield (lesson, student, key(course, record, unsafe)), record
+            except Exception as problem:
+                failed.append(_fail(course, lesson, student, problem))
+
+    def drained():
+        while failed:
+            yield failed.pop()
+
+    missing = []
+    for (lesson, student, name), _ in prepared(waiting):
+        if ledger.holds(course, name):
+            yield _enter(course, lesson, student, releases[lesson], name, ledger.read(course, name), unsafe)
+        else:
+            missing.append((lesson, student))
+    yield from drained()
+    tasks = ((job, task(course, record, unsafe)) for job, record in prepared(missing))
+    for (lesson, student, name), outcome in pool.run(tasks, unsafe):
+        yield _enter(course, lesson, student, releases[lesson], name, outcome, unsafe)
+        yield from drained()
+    yield from drained()
+
+
+def task(course, record, unsafe=False):
+    """What a worker needs to run a hand-in, and nothing else: see `execution.execute`."""
+    path = course.notebook("submitted", record["lesson"], record["student"])
+    return {
+        "lesson": record["lesson"],
+        "notebook": path.read_text(encoding="utf-8"),
+        "release": course.notebook("release", record["lesson"]).read_text(encoding="utf-8"),
+        "seed": _seed(course, record),
+        "settings": _settings(course),
+        "unsafe": unsafe,
+    }
+
+
+def _seed(course, record):
+    """Where the random cases of a hand-in start: the same for each regrade, others for a changed hand-in, known to nobody beforehand."""
+    return int(_hash(ledger.secret(course), record["lesson"], record["notebook_sha256"])[:8], 16)
+
+
+def _settings(course):
+    """The course's settings for running cells."""
+    together = dict(course.config.Execute) | dict(course.config.BoundedExecute)
+    return {name: value for name, value in together.items() if name != "jail"}
+
+
+def _hash(*texts):
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()
+
+
+def key(course, record, unsafe=False):
+    """A hash of all that the execution of a hand-in follows from: the name of its record in the ledger.
+
+    Parameters
+    ----------
+    course : Course
+    record : dict
+        What intake knows of the hand-in.
+    unsafe : bool
+    """
+    facts = [record["lesson"], record["notebook_sha256"], record["release"], _seed(course, record), _settings(course), _code(), unsafe]
+    return _hash(json.dumps(facts, sort_keys=True, default=str))
+
+
+def _code():
+    return cluster.code()
+
+
+def _books_key(course, record, unsafe):
+    """A hash of all that a hand-in's place in the gradebook follows from, besides what people decide."""
+    return _hash(key(course, record, unsafe), record["handed_in"], (course.root / CONFIG).read_text())
+
+
+def is_stale(course, record, release=None):
+    """Would a hand-in be graded anew, were it graded now?
+
+    Parameters
+    ----------
+    course : Course
+    record : dict
+        What intake knows of the newest hand-in of a student for a lesson (`intake.latest`).
+    release : NotebookNode, optional
+        The lesson's release, where it is read already.
+
+    Returns
+    -------
+    bool
+        True also for what was never graded, and for what failed.
+    """
+    if "graded" not in record or "notebook_sha256" not in record:
+        return True
+    release = release or nbformat.read(course.notebook("release", record["lesson"]), as_version=4)
+    return record["release"] != intake.fingerprint(release) or not _is_done(course, record, record["graded"].get("unsafe", False))
+
+
+def _is_done(course, record, unsafe):
+    """Is all done about a hand-in, by the files? The gradebook may have been lost all the same."""
+    lesson, student, graded = record["lesson"], record["student"], record.get("graded", {})
+    return (
+        graded.get("key") == _books_key(course, record, unsafe)
+        and ledger.holds(course, graded.get("record", ""))
+        and not ledger.is_unfinished(course, lesson, student)
+        and course.notebook("autograded", lesson, student).is_file()
+    )
+
+
+def _entered(course, lesson):
+    """The students of whom the gradebook has a hand-in for a lesson."""
+    with course.gradebook() as gradebook:
+        return {one.student.id for one in gradebook.find_assignment(lesson).submissions}
 
 
 def handed_in(course, lesson):
@@ -91,61 +241,53 @@ def _require_in_gradebook(course, lesson, release):
         raise CourseError(f"The gradebook {what} {lesson}. Release it first: python -m autograder release {lesson}")
 
 
-def _grade_one(course, lesson, student, release, again):
-    start = time.monotonic()
-    record = None
+# ---------------------------------------------------------------------------------------------------- into the gradebook
+
+
+def _enter(course, lesson, student, release, name, outcome, unsafe):
+    """Keep what came of a hand-in and enter it into the gradebook.
+
+    Parameters
+    ----------
+    name : str
+        The key under which it was run.
+    outcome : dict or Exception
+        As `Pool.run` gives it.
+    """
     try:
         record = intake.admit(course, student, lesson, release)
-        key = _key(course, record)
-        if not again and record.get("graded", {}).get("key") == key and _is_graded(course, lesson, student):
-            return Graded(student, lesson, "unchanged", notes=record["graded"]["notes"])
-        before = _standing(course, lesson, student)
-        with _check_seed(course, lesson):
-            course.convert("Autograde", lesson, student)
+        if key(course, record, unsafe) != name:
+            return Graded(student, lesson, "replaced", notes=["It was handed in anew while it was graded: grade again."])
+        if isinstance(outcome, cluster.WorkersDiedError):
+            notebook = _read(course.notebook("submitted", lesson, student))
+            outcome = _nothing(lesson, notebook, f"Not graded: {outcome} Does it take more memory than there is?")
+        if isinstance(outcome, Exception):
+            raise outcome
+        before = ledger.begin(course, lesson, student, _standing(course, lesson, student))
+        ledger.write(course, name, outcome)
+        course.convert("Autograde", lesson, student, settings=_putting_in(course, outcome))
         _keep_judgements(course, lesson, student, before, record["problem"])
-        notes = _reasons(course.notebook("autograded", lesson, student))
-        seconds = time.monotonic() - start
-        _remember(course, record, {"key": key, "notes": notes, "seconds": round(seconds, 1)})
+        seconds, notes = outcome["seconds"], outcome["notes"]
+        graded = {"key": _books_key(course, record, unsafe), "record": name, "notes": notes, "seconds": round(seconds, 1), "unsafe": unsafe}
+        _remember(course, record, graded)
+        ledger.end(course, lesson, student)
         return Graded(student, lesson, "graded", seconds, notes)
     except Exception as problem:  # one bad hand-in never stops the others
-        reason = f"Not graded: {problem if isinstance(problem, CourseError) else f'{type(problem).__name__}: {problem}'}"
-        notes = [reason]
-        try:
-            _score_nothing(course, lesson, student, reason)
-            if record:
-                _remember(course, record, {"key": None, "notes": notes, "seconds": 0})
-        except Exception as further:
-            notes.append(f"The gradebook could not be told: {type(further).__name__}: {further}")
-        return Graded(student, lesson, "failed", time.monotonic() - start, notes)
+        return _fail(course, lesson, student, problem)
 
 
-def _key(course, record):
-    """A hash of all that a grade follows from: the rebuilt notebook, its time, the settings, the checks and how cells are run."""
-    facts = [record["notebook_sha256"], record["handed_in"], record["release"], (course.root / CONFIG).read_text(), _code()]
-    return hashlib.sha256("\0".join(facts).encode()).hexdigest()
-
-
-@functools.cache
-def _code():
-    """A hash of the library and of how cells are run."""
-    package = importlib.util.find_spec("course_lib")
-    folders = [Path(folder) for folder in package.submodule_search_locations] if package else []
-    digest = hashlib.sha256()
-    rooms = [Path(__file__).with_name(name) for name in ("execution.py", "sandbox.py")]
-    for path in [*(path for folder in folders for path in sorted(folder.rglob("*.py"))), *rooms]:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
-
-
-def _is_graded(course, lesson, student):
-    if not course.notebook("autograded", lesson, student).is_file():
-        return False
-    with course.gradebook() as gradebook:
-        try:
-            gradebook.find_submission(lesson, student)
-        except MissingEntry:
-            return False
-    return True
+def _fail(course, lesson, student, problem):
+    """Let a hand-in count zero until it is tried again, for a reason that is no fault of the student's."""
+    reason = f"Not graded: {problem if isinstance(problem, CourseError) else f'{type(problem).__name__}: {problem}'}"
+    notes = [reason]
+    try:
+        _score_nothing(course, lesson, student, reason)
+        record = intake.latest(course, student, lesson)
+        if record and "notebook_sha256" in record:
+            _remember(course, record, {"key": None, "record": None, "notes": notes, "seconds": 0})
+    except Exception as further:
+        notes.append(f"The gradebook could not be told: {type(further).__name__}: {further}")
+    return Graded(student, lesson, "failed", 0, notes)
 
 
 def _remember(course, record, graded):
@@ -153,38 +295,51 @@ def _remember(course, record, graded):
     write_json(path, record | {"graded": graded})
 
 
-@contextlib.contextmanager
-def _check_seed(course, lesson):
-    """Give a whole class the same random cases, which follow from a secret of this course: the same hand-in, the same grade."""
-    path = course.received / ".seed"
-    if not path.exists():
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(secrets.token_hex(16))
-    seed = int(hashlib.sha256(f"{path.read_text()} {lesson}".encode()).hexdigest()[:8], 16)
-    before = os.environ.get("COURSE_CHECK_SEED")
-    os.environ["COURSE_CHECK_SEED"] = str(seed)
-    try:
-        yield
-    finally:
-        os.environ.pop("COURSE_CHECK_SEED")
-        if before is not None:
-            os.environ["COURSE_CHECK_SEED"] = before
+def _nothing(lesson, notebook, reason):
+    """The record of a hand-in that could not be run: no points, for a reason."""
+    codes = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    return {
+        "lesson": lesson,
+        "cells": {cell.id: {"outputs": [error("NotGraded", reason)] if is_test(cell) else [], "seconds": 0.0} for cell in codes},
+        "verdicts": {
+            cell.id: stopped(reason) | {"of": float(cell.metadata.nbgrader.points), "seconds": 0.0} for cell in codes if is_test(cell)
+        },
+        "notes": [reason],
+        **dict.fromkeys(("seconds", "cpu_seconds", "peak_memory", "restarts"), 0),
+    }
+
+
+def _putting_in(course, record):
+    """Settings by which nbgrader's Autograde puts a record's outputs into the notebook where it would run the cells."""
+    usual = course.config.Autograde.autograde_preprocessors
+    others = [one for one in usual if not str(one).endswith(("Execute", "FailClosed"))]
+    return Config({"Autograde": {"autograde_preprocessors": [lambda notebook, resources: (put_in(notebook, record), resources), *others]}})
+
+
+def put_in(notebook, record):
+    """Put a record's outputs into a notebook, such that nbgrader scores each test cell as its verdict says.
+
+    Raises
+    ------
+    ValueError
+        Where nbgrader would score otherwise, or the record is of another notebook.
+    """
+    for cell in notebook.cells:
+        if cell.cell_type != "code":
+            continue
+        if cell.id not in record["cells"]:
+            raise ValueError(f"the record has no cell {cell.id}")
+        cell.outputs, cell.execution_count = [nbformat.from_dict(output) for output in record["cells"][cell.id]["outputs"]], None
+        if is_test(cell):
+            verdict, scored = record["verdicts"].get(cell.id), determine_grade(cell)
+            if not verdict or scored != (verdict["points"], verdict["of"]):
+                told = f"{verdict['points']:g} of {verdict['of']:g}" if verdict else "nothing"
+                raise ValueError(f"nbgrader would score {scored[0]:g} of {scored[1]:g} for {cell.id}, where its verdict says {told}")
+    return notebook
 
 
 def _read(path):
     return nbformat.read(path, as_version=4) if path.is_file() else None
-
-
-def _reasons(path):
-    """The plain reasons that grading itself gave in a graded notebook."""
-    found = []
-    for cell in _read(path).cells:
-        errors = [output for output in cell.get("outputs", ()) if output.output_type == "error" and output.ename in REASONS]
-        found += [f"{cell.id}: {one.evalue}" for one in errors]
-    return found
-
-
-# ---------------------------------------------------------------------------------------------------- the gradebook
 
 
 def _grades(gradebook, lesson, student):
@@ -238,7 +393,7 @@ def _score_nothing(course, lesson, student, reason):
     notebook = _read(course.notebook("submitted", lesson, student)) or _read(course.notebook("release", lesson))
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            cell.outputs = [error("NotGraded", reason)] if is_grade(cell) and not is_solution(cell) else []
+            cell.outputs = [error("NotGraded", reason)] if is_test(cell) else []
     path = course.notebook("autograded", lesson, student)
     path.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, path)
@@ -281,6 +436,9 @@ class Row:
     state: str
     scores: dict  # graded cell -> points
     notes: list = field(default_factory=list)
+    seconds: float = 0.0  # that running it took
+    most: dict = field(default_factory=dict)  # graded cell -> points to be had
+    waiting: tuple = ()  # graded cells that somebody must look at
 
 
 def table(course, lessons, student=None):
@@ -333,6 +491,9 @@ def _row(course, lesson, student, submission):
         ", ".join(states),
         {grade.name: grade.score for grade in grades},
         notes,
+        graded.get("seconds", 0.0),
+        {grade.name: grade.max_score for grade in grades},
+        tuple(grade.name for grade in grades if grade.needs_manual_grade),
     )
 
 
@@ -364,3 +525,47 @@ def print_table(rows, all_notes=False, print=print):
         if number and all_notes:
             for note in rows[number - 1].notes:
                 print(f"    {note}")
+
+
+def print_points(rows, width=100, print=print):
+    """Print the points of each exercise, a table a lesson. What is too wide for a line goes on in another table below.
+
+    Parameters
+    ----------
+    rows : list of Row
+    width : int
+        Letters in a line.
+    print : callable
+    """
+    for lesson in dict.fromkeys(row.lesson for row in rows):
+        mine = [row for row in rows if row.lesson == lesson]
+        most = {name: points for row in mine for name, points in row.most.items()}
+        columns = [_points_column(name, points, mine) for name, points in most.items()]
+        columns.append(["total", f"of {max(row.total[1] for row in mine):g}", *(f"{row.total[0]:g}" for row in mine)])
+        columns.append(["time", "in s", *(f"{row.seconds:.0f}" for row in mine)])
+        students = _column(["student", "", *(row.student for row in mine)], str.ljust)
+        states = _column(["state", "", *(row.state for row in mine)], str.ljust)
+        blocks, room = [[]], width - len(students[0])
+        for column in [*(_column(column, str.rjust) for column in columns), states]:
+            if blocks[-1] and sum(len(one[0]) + 2 for one in [*blocks[-1], column]) > room:
+                blocks.append([])
+            blocks[-1].append(column)
+        print(f"\n{lesson}")
+        for number, block in enumerate(blocks):
+            if number:
+                print("")
+            for line in zip(students, *block, strict=True):
+                print("  ".join(line).rstrip())
+    if any(row.waiting for row in rows):
+        print("\n? waits to be graded by hand")
+
+
+def _points_column(name, most, rows):
+    """An exercise's column: its name without what all names have in common, the points to be had, everybody's points."""
+    cells = ["?" if name in row.waiting else f"{row.scores[name]:g}" if name in row.scores else "" for row in rows]
+    return [name.removeprefix("check-"), f"of {most:g}", *cells]
+
+
+def _column(texts, justify):
+    width = max(len(text) for text in texts)
+    return [justify(text, width) for text in texts]

@@ -18,6 +18,7 @@ from traitlets.config import Config
 
 from autograder import grading, intake, release
 from autograder.cli import main
+from autograder.cluster import Pool
 from autograder.course import Course, CourseError
 from autograder.execution import BoundedExecute, verdict_only
 
@@ -45,7 +46,14 @@ def put_answer(notebook, name, source):
 
 
 @pytest.fixture(scope="module")
-def course(tmp_path_factory):
+def pool():
+    """Workers for all of these tests: they take a second or two to start."""
+    with Pool(2) as pool:
+        yield pool
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory, pool):
     course = Course(released_course(tmp_path_factory.mktemp("course")).root, LIMITS)
     folder = course.root / "handed in"
     for student, source in ANSWERS.items():
@@ -65,7 +73,7 @@ def course(tmp_path_factory):
     path.parent.mkdir(parents=True)
     nbformat.write(put_answer(copied, "ex-1", "def double(x):\n    return x"), path)
     start = time.monotonic()
-    course.graded = {one.student: one for one in grading.grade(course, ["01_numbers"])}
+    course.graded = {one.student: one for one in grading.grade(course, ["01_numbers"], pool=pool)}
     course.seconds = time.monotonic() - start
     return course
 
@@ -89,7 +97,7 @@ SCORES = {  # check-1 of 2, check-2 of 1, check-3 of 3
     "much": (2, 1, 3),
     "stderr": (2, 1, 3),
     "background": (2, 1, 3),
-    "hides-results": (0, 0, 0),
+    "hides-results": (0, 1, 3),
 } | dict.fromkeys(("loop", "deaf", "dies", "dies-when-called", "flood", "exits", "syntax"), (0, 1, 3))
 
 
@@ -104,8 +112,7 @@ REASONS = {
     "flood": "ex-1: Stopped after 3 seconds",
     "deaf": "ex-1: Stopped after 3 seconds, for which the kernel had to be killed",
     "dies": "ex-1: The kernel died while this cell ran",
-    "dies-when-called": "check-1: The kernel died while this cell ran",
-    "hides-results": "check-1: No points: the check gave no results where one was expected.",
+    "dies-when-called": "check-1: The kernel stopped before it gave an answer.",
     "cut": "The file `01_numbers.ipynb` is cut off after 2,000 bytes",
     "copied-by-hand": "it did not come through collect",
     "loops": "Not run: the cells before it took all of the notebook's 12 seconds.",
@@ -250,11 +257,17 @@ def hand(course, student, notebook, when, lesson="02_words"):
     assert list(intake.collect(course, course.root / "handed in"))
 
 
-def grade(course, **options):
-    return {one.student: one for one in grading.grade(course, ["01_numbers", "02_words"], **options)}
+@pytest.fixture
+def grade(pool):
+    """A function that grades a course: what became of each student's hand-in."""
+
+    def grade(course, **options):
+        return {one.student: one for one in grading.grade(course, ["01_numbers", "02_words"], pool=pool, **options)}
+
+    return grade
 
 
-def test_a_newer_hand_in_is_graded_and_the_others_left_alone(fresh):
+def test_a_newer_hand_in_is_graded_and_the_others_left_alone(fresh, grade):
     hand(fresh, "bob", read(fresh.notebook("release", "02_words")), 1_600_000_000)
     grade(fresh)
     hand(fresh, "bob", solved(fresh, "02_words"), 1_600_000_001)
@@ -263,7 +276,7 @@ def test_a_newer_hand_in_is_graded_and_the_others_left_alone(fresh):
     assert row(fresh, "bob", "02_words").automatic == (4, 4)
 
 
-def test_a_change_in_the_checks_or_settings_grades_anew(fresh, monkeypatch):
+def test_a_change_in_the_checks_or_settings_grades_anew(fresh, monkeypatch, grade):
     grade(fresh)
     monkeypatch.setattr(grading, "_code", lambda: "another library")
     assert grade(fresh)["ada"].state == "graded"
@@ -273,13 +286,13 @@ def test_a_change_in_the_checks_or_settings_grades_anew(fresh, monkeypatch):
     assert grade(fresh)["ada"].state == "graded"
 
 
-def test_only_the_student_asked_for(fresh):
+def test_only_the_student_asked_for(fresh, grade):
     hand(fresh, "bob", solved(fresh, "02_words"), 1_600_000_000)
     assert list(grade(fresh, student="bob")) == ["bob"]
     assert row(fresh, "ada", "02_words").state == "not graded yet"
 
 
-def test_a_lost_gradebook_is_filled_again(fresh):
+def test_a_lost_gradebook_is_filled_again(fresh, grade):
     grade(fresh)
     (fresh.root / "gradebook.db").unlink()
     with pytest.raises(CourseError, match="The gradebook does not know 02_words"):
@@ -288,7 +301,7 @@ def test_a_lost_gradebook_is_filled_again(fresh):
     assert grade(fresh)["ada"].state == "graded"
 
 
-def test_a_gradebook_of_an_older_release_is_refused(fresh):
+def test_a_gradebook_of_an_older_release_is_refused(fresh, grade):
     path = fresh.notebook("source", "02_words")
     notebook = read(path)
     cell_of(notebook, "check-4").source = '4 * (shout("oh") == "OH")'
@@ -300,7 +313,7 @@ def test_a_gradebook_of_an_older_release_is_refused(fresh):
         grade(fresh)
 
 
-def test_what_fails_counts_zero_with_the_reason_and_stops_nobody(fresh, monkeypatch):
+def test_what_fails_counts_zero_with_the_reason_and_stops_nobody(fresh, monkeypatch, grade):
     hand(fresh, "bob", solved(fresh, "02_words"), 1_600_000_000)
     convert = Course.convert
 
@@ -323,7 +336,7 @@ def test_what_fails_counts_zero_with_the_reason_and_stops_nobody(fresh, monkeypa
     assert row(fresh, "ada", "02_words").automatic == (4, 4)
 
 
-def test_a_link_in_submitted_is_not_graded(fresh, tmp_path):
+def test_a_link_in_submitted_is_not_graded(fresh, tmp_path, grade):
     place = fresh.folder("submitted") / "eve"
     place.mkdir(parents=True)
     (place / "02_words").symlink_to(tmp_path)
@@ -340,7 +353,7 @@ def judge(course, points):
         gradebook.db.commit()
 
 
-def test_points_given_by_hand_outlast_regrading_and_ask_again_when_the_answer_changes(fresh):
+def test_points_given_by_hand_outlast_regrading_and_ask_again_when_the_answer_changes(fresh, grade):
     hand(fresh, "ada", solved(fresh), 1_600_000_000, "01_numbers")
     grade(fresh)
     judge(fresh, 1.5)
@@ -352,20 +365,24 @@ def test_points_given_by_hand_outlast_regrading_and_ask_again_when_the_answer_ch
     assert (row(fresh, "ada").manual, row(fresh, "ada").state) == ((1.5, 2), "1 to grade by hand")
 
 
-def test_a_late_hand_in_says_how_late(fresh):
+def test_a_late_hand_in_says_how_late(fresh, grade):
     release.release(fresh, ["02_words"], datetime(2020, 9, 11, 10, 0, tzinfo=UTC))
     grade(fresh)
     assert row(fresh, "ada", "02_words").state == "graded, late by 2 d 2 h"
 
 
-def test_the_whole_class_gets_the_same_random_cases_again_and_again(fresh):
-    with grading._check_seed(fresh, "02_words"):
-        first = os.environ["COURSE_CHECK_SEED"]
-    with grading._check_seed(fresh, "02_words"):
-        assert os.environ["COURSE_CHECK_SEED"] == first
-    with grading._check_seed(fresh, "01_numbers"):
-        assert os.environ["COURSE_CHECK_SEED"] != first
-    assert "COURSE_CHECK_SEED" not in os.environ
+def test_a_regrade_gets_the_same_random_cases_and_a_changed_hand_in_others(fresh):
+    def seed():
+        return grading.task(fresh, intake.latest(fresh, "ada", "02_words"))["seed"]
+
+    first = seed()
+    assert seed() == first
+    hand(fresh, "ada", read(fresh.notebook("release", "02_words")), 1_600_000_009)
+    assert seed() != first
+    hand(fresh, "ada", solved(fresh, "02_words"), 1_600_000_010)
+    assert seed() == first
+    (fresh.received / ".seed").write_text("of another course")
+    assert seed() != first
 
 
 def test_the_plain_nbgrader_command_line_grades_the_same(template, tmp_path):
