@@ -136,7 +136,7 @@ def collect(course, source, lesson=None, at=None, roster=None):
             entries, gather = _zip_entries(archive), lambda one: _unpacked(archive, one)
         else:
             raise CourseError(f"{source} is no folder and no zip. Give a folder with a folder for each student, or a platform's zip.")
-        system = recognise({name: is_folder for name, is_folder, _ in entries})
+        system = recognise({name: is_folder for name, is_folder, thing in entries if isinstance(thing, os.DirEntry) or thing[0]})
         hand_ins, strangers = _by_student(system, entries, roster)
         due = _due_dates(course, graded) if system == "canvas" else {}
         for one in hand_ins:
@@ -187,7 +187,7 @@ def _zip_entries(archive):
         tops.setdefault((member.parts[0], len(member.parts) > 1), ([], []))[0].append(member)
     if len(tops) == 1:  # somebody has packed the unpacked folder again
         inner = {member.parts[1]: len(member.parts) > 2 for member in archive.members if len(member.parts) > 1}
-        if recognise(dict(tops)) == "folder" and inner and recognise(inner) != "folder":
+        if recognise(dict(list(tops))) == "folder" and inner and recognise(inner) != "folder":
             tops = {}
             for member in archive.members:
                 member.parts = member.parts[1:]

@@ -73,8 +73,10 @@ def recognise(entries):
     """
     counts = dict.fromkeys(("moodle", "exchange", "canvas", "folder"), 0)
     for name, is_folder in entries.items():
-        counts[next((system for system in counts if label(system, name, is_folder)), "folder")] += 1
-    return max(counts, key=counts.get)
+        system = next((system for system in counts if label(system, name, is_folder)), None)
+        if system:
+            counts[system] += 1
+    return max(counts, key=counts.get) if any(counts.values()) else "folder"
 
 
 def fit_id(text):
