@@ -507,7 +507,8 @@ def checked(told, points):
     earned, state = told.get("points"), told.get("state")
     if not isinstance(earned, (int, float)) or isinstance(earned, bool) or not 0 <= earned <= points or state not in STATES:
         raise CheckerGone
-    texts = {name: told[name] for name in ("message", "exercise", "title", "sentence", "card", "text") if isinstance(told.get(name), str)}
+    names = ("message", "exercise", "title", "sentence", "card", "text", "fault")
+    texts = {name: told[name] for name in names if isinstance(told.get(name), str)}
     hints = [hint for hint in told.get("hints") or () if isinstance(hint, str)]
     slug = told.get("misconception") if isinstance(told.get("misconception"), str) else None
     return stopped("") | texts | {"points": float(earned), "state": state, "hints": hints, "misconception": slug}
@@ -539,8 +540,9 @@ def execute(task):
         All of it is JSON. ``lesson``; ``cells``: by cell id the ``outputs`` and ``seconds`` of each code cell; ``verdicts``: by id of
         each test cell a dict of ``points`` (earned), ``of``, ``state`` ("right", "partly", "wrong", "undone" or "stopped"),
         ``seconds``, ``exercise``, ``title``, ``message``, ``misconception`` (a slug or None), ``sentence``, ``hints``, ``card``
-        (HTML, or "") and ``text``; ``notes``: plain reasons, one for each cell that was stopped; ``seconds``, ``cpu_seconds``,
-        ``peak_memory`` (bytes) and ``restarts`` of the kernel.
+        (HTML, or ""), ``text`` and, where the check itself failed, ``fault`` (a traceback, for the instructor); ``notes``: plain
+        reasons, one for each cell that was stopped; ``seconds``, ``cpu_seconds``, ``peak_memory`` (bytes) and ``restarts`` of the
+        kernel.
     """
     notebook = nbformat.reads(task["notebook"], as_version=4)
     release = nbformat.reads(task.get("release") or task["notebook"], as_version=4)

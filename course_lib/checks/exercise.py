@@ -386,11 +386,14 @@ class Property:
         Its share of the score.
     reason : callable
         From the answer to None when the property holds, else to a sentence that says why not. What it raises counts as a reason.
+    seeded : bool
+        Whether `reason` takes the check's seed too, for numbers drawn at random.
     """
 
     label: str
     share: float
     reason: Callable
+    seeded: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -421,7 +424,7 @@ class ModelExercise(Exercise):
             return self.verdict(False, f"Expected {self.expects}, got {_kind(answer)}.{hint}")
         score, told = 0.0, []
         for number, one in enumerate(self.properties):
-            reason = self._reason(one, answer)
+            reason = self._reason(one, (answer, seed) if one.seeded else (answer,))
             if reason is None:
                 score += one.share
                 continue
@@ -435,11 +438,11 @@ class ModelExercise(Exercise):
         more = {"misconception": named.slug, "sentence": named.sentence} if named else {}
         return self.verdict(False, "Not yet: " + " ".join(told), score=min(round(score, 9), 0.99), **more)
 
-    def _reason(self, one, answer):
+    def _reason(self, one, arguments):
         try:
             with contextlib.redirect_stdout(Sink()), contextlib.redirect_stderr(Sink()), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                return one.reason(answer)
+                return one.reason(*arguments)
         except NotImplementedError:
             return NOT_DONE
         except Exception as error:

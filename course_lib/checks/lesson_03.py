@@ -94,6 +94,7 @@ _WIDE = np.array([[1.0, -2, 0.5, 3, 2]])
 
 FILTER_IMAGE = CodeExercise(
     name="filter_image",
+    may_call=("conv2d",),
     title="a map of the image's size",
     points=2,
     reference=filter_image,
@@ -246,6 +247,7 @@ def _random_image(draw: Draw):
 
 EDGES = CodeExercise(
     name="edge_strength_and_angle",
+    may_call=("conv2d",),
     title="the strength and the angle of edges",
     points=4,
     reference=edge_strength_and_angle,

@@ -509,6 +509,7 @@ _FOUR = np.array([_K["4.1"], [[0, 1, 0], [2, -4, 1], [0, 3, 0]], [[1, 2, 1], [0,
 
 FEATURE_MAPS = TorchExercise(
     name="feature_maps",
+    may_call=("conv2d",),
     title="several filters at once (9.2)",
     points=4,
     reference=feature_maps,
@@ -654,6 +655,7 @@ _SOBEL = np.array([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]])[None, None]
 
 TRUE_CONVOLUTION = CodeExercise(
     name="true_convolution",
+    may_call=("conv2d",),
     title="the convolution of mathematics",
     points=3,
     reference=true_convolution,

@@ -195,6 +195,7 @@ _WHOLE_KERNEL = np.array([[1, -2], [3, 1]])
 
 CONV2D_BACKWARD = CodeExercise(
     name="conv2d_backward",
+    may_call=("conv2d",),
     title="the gradients of a convolution",
     points=4,
     reference=conv2d_backward,
@@ -411,6 +412,7 @@ def _random_numeric_case(draw):
 
 NUMERIC_D_KERNEL = CodeExercise(
     name="numeric_d_kernel",
+    may_call=("conv2d",),
     title="a gradient by trying",
     points=2,
     reference=numeric_d_kernel,
@@ -905,6 +907,7 @@ def _random_layer_case(draw):
 
 CONV_LAYER_BACKWARD = CodeExercise(
     name="conv_layer_backward",
+    may_call=("conv2d",),
     title="the gradients of a layer",
     points=4,
     reference=conv_layer_backward,
@@ -1141,6 +1144,7 @@ def _random_stamp_case(draw):
 
 TRANSPOSED_CONV2D = CodeExercise(
     name="transposed_conv2d",
+    may_call=("conv2d",),
     title="the transposed convolution",
     points=3,
     reference=transposed_conv2d,

@@ -253,6 +253,7 @@ PUBLISHED_SHAPES = HandExercise(
 # ------------------------------------------------------------------------------------------------ the network
 
 ENOUGH = 0.97  # of the test digits
+NOISE = 3  # of 255: far too little to see
 
 
 def _scores(network, images):
@@ -271,11 +272,17 @@ def _wrong_scores(network):
 
 
 def _reads(share, count):
-    """A reason function: does the network read this share of the first `count` test digits?"""
+    """A reason function: does the network read this share of `count` test digits?
 
-    def reason(network):
+    They come in an order of their own each time, and not quite as they stand in the file: knowing the file by heart is no help.
+    """
+
+    def reason(network, seed):
         images, labels = load_mnist("test")
-        right = np.mean(_scores(network, images[:count]).argmax(axis=1) == labels[:count])
+        rng = np.random.default_rng(seed)
+        chosen = rng.permutation(len(images))[:count]
+        noise = rng.uniform(-NOISE, NOISE, size=(count, *images.shape[1:]))
+        right = np.mean(_scores(network, images[chosen] + noise).argmax(axis=1) == labels[chosen])
         return None if right >= share else f"it reads {100 * right:.2f} % of them."
 
     return reason
@@ -291,14 +298,15 @@ def _right_of_500(guesses):
 
 NUMPY_CNN = ModelExercise(
     name="numpy_cnn",
+    may_call=("conv2d", "max_pool2d", "avg_pool2d", "global_avg_pool", "adaptive_avg_pool2d"),
     title="a network of your own",
     points=4,
     expects="a network: something to call with images (N, 1, 28, 28) that returns scores (N, 10)",
     accepts=callable,
     properties=(
         Property("gives ten scores for each image", 0.25, _wrong_scores),
-        Property("reads 90 % of the first 1,000 test digits", 0.25, _reads(0.90, 1000)),
-        Property("reads 97 % of all 10,000 test digits", 0.5, _reads(ENOUGH, 10000)),
+        Property("reads 90 % of 1,000 test digits", 0.25, _reads(0.90, 1000), seeded=True),
+        Property("reads 97 % of all 10,000 test digits", 0.5, _reads(ENOUGH, 10000), seeded=True),
     ),
     misconceptions=(
         Misconception(
