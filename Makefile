@@ -77,7 +77,7 @@ reset: setup ## start a lesson again: make reset LESSON=2 (your old copy goes to
 
 # ---------------------------------------------------------------- instructors and authors
 ifneq ($(INSTRUCTOR),)
-.PHONY: release collect grade doctor feedback table formgrader bundle demo text notebook test proofs mutants lint lock
+.PHONY: release collect grade status doctor feedback table formgrader bundle demo text notebook test proofs mutants lint lock
 release: setup #! make notebooks/ from solutions/, without the answers (LESSON=2 DUE="2026-03-01 23:59")
 	@$(PY) -m autograder release $(LESSON) $(if $(DUE),--due "$(DUE)")
 
@@ -90,6 +90,9 @@ collect: setup #! take in what students handed in: make collect FROM=folder-or-z
 
 grade: setup #! grade what was collected (LESSON=2; WORKERS=4; REGRADE=yes: also what has not changed; UNSAFE=yes)
 	@$(PY) -m autograder grade $(LESSON) $(if $(WORKERS),--workers $(WORKERS)) $(if $(REGRADE),--regrade) $(if $(UNSAFE),--unsafe)
+
+status: setup #! say where each lesson stands, and what to do next (LESSON=2; STUDENTS=yes: also who)
+	@$(PY) -m autograder status $(LESSON) $(if $(STUDENTS),--students)
 
 doctor: setup #! say what this machine can guarantee while it grades
 	@$(PY) -m autograder doctor

@@ -108,6 +108,16 @@ def _parser():
         "--unsafe", action="store_true", help="run students' code outside of the jail: it may then do on this machine whatever you may"
     )
 
+    one = command(
+        "status",
+        _status,
+        "say where each lesson stands, and what to do next",
+        "Count by lesson the hand-ins that are graded, stale (the hand-in, the release, the tests, the library or the settings have\n"
+        "changed since), waiting, or failed, the students who handed in nothing, and the answers that wait to be graded by hand.",
+    )
+    one.add_argument("lesson", nargs="?", **lesson)
+    one.add_argument("--students", action="store_true", help="say also who")
+
     command(
         "doctor",
         _doctor,
@@ -254,6 +264,17 @@ def _grade(arguments):
         print()
     print(", ".join(f"{count} {state}" for state, count in counts.items()) + "." if counts else "There is nothing to grade.")
     return 1 if counts["failed"] + counts["replaced"] else 0
+
+
+def _status(arguments):
+    from . import status
+
+    course = _course(arguments)
+    found = status.standings(course, course.choose(arguments.lesson, "release"))
+    if not found:
+        raise CourseError("No lesson with points is released yet: run `python -m autograder release` first.")
+    status.print_standings(found, arguments.lesson, arguments.students)
+    return 0
 
 
 def _doctor(arguments):

@@ -476,7 +476,7 @@ def _when(file, at):
 def _take_in(course, release, hand_in, lesson, files, notes, at, due):
     """Keep the files, choose the one that counts, and write the rebuilt notebook to `submitted/`."""
     student, origin = hand_in.student, dict(hand_in.origin)
-    if not _is_known(course, student, lesson):
+    if not is_as_collected(course, student, lesson):
         admit(course, student, lesson, release)  # what lies in submitted/ is kept nowhere yet
     before = latest(course, student, lesson)
     _require_same_student(before, origin)
@@ -670,7 +670,7 @@ def fingerprint(release):
     return hashlib.sha256(nbformat.writes(release).encode()).hexdigest()
 
 
-def _is_known(course, student, lesson):
+def is_as_collected(course, student, lesson):
     """Is what lies in `submitted/` (if anything) what intake put there?"""
     place = course.folder("submitted") / student / lesson
     if not place.exists() and not place.is_symlink():
@@ -692,7 +692,7 @@ def admit(course, student, lesson, release):
     if not STUDENT_ID.fullmatch(student):
         raise CourseError(f"submitted/{shown(student)}: this is no student's id (letters, digits and . _ @ + = ~ , ' ( ) - only).")
     record = latest(course, student, lesson)
-    if _is_known(course, student, lesson):
+    if is_as_collected(course, student, lesson):
         if record["release"] == fingerprint(release):
             return record
         kept = next((one["kept_as"] for one in record["files"] if one["name"] == record["chosen"]), None)
