@@ -70,7 +70,7 @@ def _parser():
         _collect,
         "take in what students handed in",
         "Take in hand-ins. FROM is one of these:\n\n"
-        "  a folder       with one folder a student, named by the student's id, and in it whatever was handed in\n"
+        "  a folder       with one folder a student, named by the student's id, and in it whatever was handed in; or a zip of those\n"
         "  Moodle's zip   of all submissions of an assignment (Download all submissions), or that zip unpacked\n"
         "  Canvas's zip   of an assignment (Download submissions), or that zip unpacked\n"
         "  an exchange    of nbgrader: its folder, a course's folder in it, or inbound/\n\n"

@@ -7,6 +7,7 @@ What is graded is rebuilt from the release (see `notebooks.py`).
 import contextlib
 import errno
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -156,7 +157,7 @@ def collect(course, source, lesson=None, at=None, roster=None):
 
 def _inbound(course, folder):
     """The folder with the hand-ins, where a folder is nbgrader's exchange or a course in it."""
-    for place in (folder, folder / course.config.CourseDirectory.course_id):
+    for place in (folder, folder / (course.config.CourseDirectory.get("course_id") or "")):
         if (place / "inbound").is_dir() and (place / "outbound").is_dir():
             return place / "inbound"
     return folder
@@ -667,7 +668,7 @@ def _submit(course, release, record, notebook):
 
 def fingerprint(release):
     """A hash of a release: what a rebuilt notebook was rebuilt from."""
-    return hashlib.sha256(nbformat.writes(release).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(release, sort_keys=True).encode()).hexdigest()
 
 
 def is_as_collected(course, student, lesson):
