@@ -20,7 +20,7 @@ from pathlib import Path
 
 import nbformat
 
-from .archives import DEEPEST, MOST_FILES, Archive, fit_name, is_clutter
+from .archives import DEEPEST, MOST_FILES, Archive, Member, fit_name, is_clutter
 from .archives import printable as shown
 from .course import Course, CourseError, read_json, write_json
 from .notebooks import LARGEST_FILE, UnreadableError, is_test, likeness, note, read_cells, rebuild
@@ -134,16 +134,22 @@ def collect(course, source, lesson=None, at=None, roster=None):
             entries, gather = _folder_entries(course, _inbound(course, source)), _on_disk
         elif source.is_file():
             archive = stack.enter_context(Archive(source))
-            entries, gather = _zip_entries(archive), lambda one: _unpacked(archive, one)
+            entries, gather = _zip_entries(course, archive), lambda one: _unpacked(archive, one)
         else:
             raise CourseError(f"{source} is no folder and no zip. Give a folder with a folder for each student, or a platform's zip.")
         system = recognise({name: is_folder for name, is_folder, thing in entries if isinstance(thing, os.DirEntry) or thing[0]})
+        students = [name for name, is_folder, _ in entries if is_folder]
+        if students and all(name in course.lessons() for name in students):
+            raise CourseError(
+                f"The folders in {source} are named like lessons, not like students: nothing was collected. Is it the right folder?"
+            )
         hand_ins, strangers = _by_student(system, entries, roster)
         due = _due_dates(course, graded) if system == "canvas" else {}
         for one in hand_ins:
             if not STUDENT_ID.fullmatch(one.student) or one.student != one.student.strip():
                 reason = "a folder's name is the student's id: letters, digits and . _ @ + = ~ , ' ( ) - only; rename it"
-                yield Outcome(shown(one.student or one.labels[0].name), None, "refused", [reason])
+                faults = [fault for thing in one.things if isinstance(thing, tuple) for fault in thing[1]]
+                yield Outcome(shown(one.student or one.labels[0].id), None, "refused", faults or [reason])
                 continue
             try:
                 with gather(one) as (files, notes):
@@ -168,37 +174,48 @@ def _folder_entries(course, folder):
     everything = list(os.scandir(folder))
     found = [one for one in everything if not one.name.startswith(".") and not is_clutter(one.name)]
     entries = [(one.name, one.is_dir(follow_symlinks=False), one) for one in sorted(found, key=lambda one: one.name)]
-    students = [name for name, is_folder, _ in entries if is_folder]
     known = any(recognise({name: is_folder}) != "folder" for name, is_folder, _ in entries)
     if not known and not any(one.is_dir(follow_symlinks=False) for one in everything):
         raise CourseError(
             f"{folder} holds no folder for a student: nothing was collected. It should hold one for each, named by the student's id."
         )
-    if students and all(name in course.lessons() for name in students):
-        raise CourseError(
-            f"The folders in {folder} are named like lessons, not like students: nothing was collected. Is it the right folder?"
-        )
     return entries
 
 
-def _zip_entries(archive):
+def _zip_entries(course, archive):
     """What lies on top in a zip: name, whether it is a folder, and its members and what is left out of it."""
-    tops = {}
-    for member in archive.members:
-        tops.setdefault((member.parts[0], len(member.parts) > 1), ([], []))[0].append(member)
-    if len(tops) == 1:  # somebody has packed the unpacked folder again
-        inner = {member.parts[1]: len(member.parts) > 2 for member in archive.members if len(member.parts) > 1}
-        if recognise(dict(list(tops))) == "folder" and inner and recognise(inner) != "folder":
-            tops = {}
-            for member in archive.members:
-                member.parts = member.parts[1:]
-                tops.setdefault((member.parts[0], len(member.parts) > 1), ([], []))[0].append(member)
+    tops = _tops(archive.members)
+    inner = _tops(member for member in _without_top(archive.members) if member.parts)
+    if len(tops) == 1 and _is_a_class(course, list(tops), list(inner)):  # somebody has packed a folder, with itself on top
+        archive.members, tops = _without_top(archive.members), inner
+    entries = {top: (members, []) for top, members in tops.items()}
     for name, reason in archive.left_out:
         top, slash, _ = name.partition("/")
-        tops.setdefault((top, bool(slash)), ([], []))[1].append(f"{shown(name)}: {reason}; left out")
-    if not tops:
+        entries.setdefault((top, bool(slash)), ([], []))[1].append(f"{shown(name)}: {reason}; left out")
+    if not entries:
         raise CourseError(f"{archive.path} holds no file: nothing was collected.")
-    return [(name, is_folder, thing) for (name, is_folder), thing in sorted(tops.items(), key=lambda item: item[0])]
+    return [(name, is_folder, thing) for (name, is_folder), thing in sorted(entries.items(), key=lambda item: item[0])]
+
+
+def _tops(members):
+    """Members by what lies on top: its name, and whether it is a folder."""
+    tops = {}
+    for member in members:
+        tops.setdefault((member.parts[0], len(member.parts) > 1), []).append(member)
+    return tops
+
+
+def _without_top(members):
+    return [Member(member.info, member.parts[1:]) for member in members]
+
+
+def _is_a_class(course, outer, inner):
+    """Are the hand-ins of a class not the one folder on top, but what lies in it?"""
+    if recognise(dict(outer)) != "folder" or not inner:
+        return False
+    if recognise(dict(inner)) != "folder":
+        return True
+    return len(inner) > 1 and all(is_folder and name not in course.lessons("release") for name, is_folder in inner)
 
 
 def _by_student(system, entries, roster):

@@ -436,6 +436,36 @@ def test_a_zip_of_plain_folders(course, tmp_path, work):
     }
 
 
+@pytest.mark.parametrize(
+    ("names", "students"),
+    [
+        (["all/ada/a.ipynb", "all/bob/b.ipynb"], ["ada", "bob"]),
+        (["ada/a.ipynb"], ["ada"]),
+        (["ada/home/a.ipynb"], ["ada"]),
+        (["ada/01_numbers/a.ipynb", "ada/02_words/b.ipynb"], ["ada"]),
+        (["ada/a.ipynb", "ada/old/a.ipynb", "ada/older/a.ipynb"], ["ada"]),
+        (["all/a_1_2_x.ipynb"], ["1"]),
+    ],
+)
+def test_a_zip_of_a_folder_with_itself_on_top(course, tmp_path, work, names, students):
+    path = zip_of(tmp_path / "x.zip", dict.fromkeys(names, work))
+    assert states(collect(course, path)) == dict.fromkeys(students, "collected")
+
+
+def test_a_zip_of_lessons_is_not_one_of_students(course, tmp_path, work):
+    with pytest.raises(CourseError, match="named like lessons"):
+        collect(course, zip_of(tmp_path / "x.zip", {f"{LESSON}/a.ipynb": work}))
+
+
+def test_of_a_plain_zip_too_all_that_is_left_out_is_told(course, tmp_path, work):
+    outcomes = list(intake.collect(course, zip_of(tmp_path / "x.zip", {"ada/a.ipynb": work, "../b.ipynb": work, "x*y/c.ipynb": work})))
+    assert sorted((one.student, one.state, one.notes[:1]) for one in outcomes) == [
+        ("..", "refused", ["../b.ipynb: its path leads out of its folder; left out"]),
+        ("ada", "collected", []),
+        ("x*y", "refused", ["a folder's name is the student's id: letters, digits and . _ @ + = ~ , ' ( ) - only; rename it"]),
+    ]
+
+
 def test_nothing_of_a_hostile_zip_is_written_outside_and_all_of_it_is_told(course, tmp_path, work):
     prefix = "Eve_1_assignsubmission_file/"
     files = {
