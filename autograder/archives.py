@@ -231,13 +231,14 @@ def is_clutter(name):
 def fit_name(name):
     """A name that any disk takes and no terminal stumbles over: the same one, where it is such a name already."""
     name = "".join(letter if letter.isprintable() and letter not in UNFIT else "_" for letter in name)
-    name = name.rstrip(" .") or "_"
-    if RESERVED.fullmatch(name):
-        name = f"_{name}"
-    while len(name) > LONGEST_NAME or len(name.encode()) > 2 * LONGEST_NAME:
-        stem, dot, suffix = name.rpartition(".")
-        name = f"{stem[: min(LONGEST_NAME - 20, len(stem) - 1)]}{dot}{suffix}" if stem and len(suffix) < 15 else name[: len(name) - 1]
-    return name
+    stem, dot, suffix = name.rpartition(".")
+    if not stem or len(suffix) > 15:
+        stem, dot, suffix = name, "", ""
+    stem = stem[: LONGEST_NAME - len(dot + suffix)]
+    while len((stem + dot + suffix).encode()) > 2 * LONGEST_NAME:
+        stem = stem[:-1]
+    name = (stem + dot + suffix).rstrip(" .") or "_"
+    return f"_{name}" if RESERVED.fullmatch(name) else name
 
 
 def _vacant(path):
