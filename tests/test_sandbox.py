@@ -39,7 +39,8 @@ def _text(output):
 
 # ------------------------------------------------------------------------------------------------ what is inside
 
-AROUND = [Path(place).parts[2] for place in sandbox.readable() if Path(place).parts[1] == "tmp"]  # where the course lies in /tmp itself
+READABLE = [*map(Path, sandbox.python()), *(Path(inside) for _, inside in sandbox.View().shown)]
+AROUND = [place.parts[2] for place in READABLE if place.parts[1] == "tmp"]  # where the course lies in /tmp itself
 LOOKS = {  # what a student's cell looks at: what it must see
     "import os; os.getuid()": "65534",
     f"import os; [name for name in os.listdir('/tmp') if name not in {AROUND}]": "['kernel-",  # the folder of its own sockets
@@ -87,14 +88,13 @@ def test_the_environment_holds_nothing_of_the_graders(seen):
 def test_the_courses_other_folders_are_not_there(path):
     inside = f"import os; os.path.exists({str(REPOSITORY / path)!r})"
     assert run(inside) == ["False"]
-    assert not any(Path(place) in (REPOSITORY, REPOSITORY / path) for place in sandbox.readable())
+    assert not any(place in (REPOSITORY, REPOSITORY / path) for place in READABLE)
 
 
 def test_the_graders_home_is_empty_inside(tmp_path_factory):
     home = Path.home()
     (told,) = run(f"import os; [os.path.join(where, name) for where, _, names in os.walk({str(home)!r}) for name in names][:9]")
-    allowed = [Path(place) for place in sandbox.readable()]
-    assert all(any(Path(path).is_relative_to(place) for place in allowed) for path in __import__("ast").literal_eval(told))
+    assert all(any(Path(path).is_relative_to(place) for place in READABLE) for path in __import__("ast").literal_eval(told))
 
 
 # ------------------------------------------------------------------------------------------------ what is bounded

@@ -1,0 +1,148 @@
+"""What a student's kernel gets to see while it is graded: the library without its secrets, and a service that refuses when it must."""
+
+import inspect
+import json
+
+import numpy as np
+import pytest
+from grading_course import REPOSITORY, code, solution, test_cell
+from nbformat.v4 import new_notebook, writes
+
+from autograder import edition
+from autograder.execution import execute
+from course_lib import arithmetic, checks, convolution, data, pooling
+
+KERNEL = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
+
+
+def graded(*cells, release=None):
+    """The record of a notebook of these cells."""
+    notebook = writes(new_notebook(cells=list(cells), metadata=KERNEL))
+    released = writes(new_notebook(cells=list(release if release is not None else cells), metadata=KERNEL))
+    settings = {"timeout": 60, "notebook_seconds": 240}
+    return execute({"lesson": "x", "notebook": notebook, "release": released, "seed": 7, "settings": settings, "unsafe": False})
+
+
+LOOKS = {  # what a cell of the student's says, in a lesson that imports no torch: what it must show
+    "import course_lib; course_lib.conv2d([[[1, 2], [3, 4]]], [[[[1, 1]]]]).tolist()": "[[[3], [7]]]",
+    "from course_lib import output_size; output_size(28, 5, padding=2)": "28",
+    "from course_lib.pooling import max_pool2d; max_pool2d([[[1, 5], [3, 4]]]).item()": "5",
+    "from course_lib.convolution import convolution_matrix; convolution_matrix([[[[1, 2]]]], (1, 1, 3)).toarray().tolist()": "[[1, 2, 0]",
+    "course_lib.conv2d([1], [2])": "ValueError",
+    "course_lib.convolution.conv2d.__doc__[:20]": "'Convolve images with",
+    "from course_lib import check; check('4.1', 3)": "The grader checks this answer itself",
+    "from course_lib import hint; hint('4.1')": "The grader checks this answer itself",
+    "from course_lib.checks import EXERCISES; EXERCISES": "{}",
+    "import course_lib.checks.lesson_02": "ModuleNotFoundError",
+    "import course_lib.checks.exercise": "ModuleNotFoundError",
+    "import inspect; 'sliding' in inspect.getsource(course_lib.convolution)": "True",  # by name only
+    "inspect.getsource(course_lib.convolution.conv2d).count('\\n') < 6": "True",
+    "from course_lib.models import LeNet5": "ImportError",
+    "import torch": "ImportError: This lesson is worked without torch",
+    "import scipy.signal": "ImportError: This lesson is worked without scipy",
+    "import torchvision": "ImportError",
+    "from course_lib import load_mnist; test = load_mnist('test'); [part.shape for part in test]": "[(10000, 28, 28), (10000,)]",
+    "train = load_mnist('train'); bool((train[0][50_000:] == test[0]).all() and (train[1][50_000:] == test[1]).all())": "True",
+    "course_lib.load_photo().shape": "(600, 512)",
+    "import numpy as np; rng = np.random.default_rng(0)": "",
+    "from course_lib.layers import Conv2d; Conv2d(1, 2, 3, rng=rng)(np.ones((1, 1, 5, 5))).shape": "2, 3, 3",
+    "import os; sorted(os.environ)": "'COURSE_LIBRARY'",
+    "[name for name in os.environ if 'SEED' in name or 'NBGRADER' in name]": "[]",
+    f"os.path.exists({str(REPOSITORY / 'autograder')!r})": "False",
+    f"len(os.listdir({str(data.DATA / 'MNIST' / 'raw')!r})) == 4": "True",
+}
+
+
+def shown(cell):
+    return " ".join(
+        f"{output['ename']}: {output['evalue']}" if output["output_type"] == "error" else str(output.get("text") or output.get("data"))
+        for output in cell["outputs"]
+    )
+
+
+@pytest.fixture(scope="module")
+def seen():
+    record = graded(*(code(f"look-{number}", look) for number, look in enumerate(LOOKS)), release=[])
+    assert record["restarts"] == 0
+    return {look: shown(record["cells"][f"look-{number}"]) for number, look in enumerate(LOOKS)}
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_a_graded_kernel_sees_the_edition(seen, look):
+    assert LOOKS[look] in seen[look]
+
+
+def test_a_lesson_that_imports_torch_has_it():
+    record = graded(code("a", "import torch\ntorch.ones(2).sum().item()"))
+    assert "2.0" in shown(record["cells"]["a"])
+
+
+BORROWED = "import course_lib\ndef conv2d(image, kernel):\n    return course_lib.conv2d(image[None], kernel[None, None])[0]"
+KEPT = BORROWED.replace("import course_lib", "from course_lib import conv2d as library").replace("course_lib.conv2d(", "library(")
+
+
+@pytest.mark.parametrize("source", [BORROWED, KEPT], ids=["called", "kept from before"])
+def test_the_librarys_answer_is_no_answer(source):
+    cells = [solution("ex", source), test_cell("check", 'check("conv2d", conv2d)', 5)]
+    record = graded(*cells, release=[code("set-up", "from course_lib import check"), *cells])
+    assert record["verdicts"]["check"]["points"] == 0
+    assert "conv2d of the library cannot be called here" in record["verdicts"]["check"]["message"]
+
+
+def test_where_a_lesson_gives_the_library_an_answer_may_call_it():
+    source = BORROWED.replace("conv2d(image, kernel)", "filter_image(image, kernel, mode='constant')")
+    cells = [solution("ex", source), test_cell("check", 'check("filter_image", filter_image)', 2)]
+    record = graded(*cells, release=[code("set-up", "from course_lib import check"), *cells])
+    assert "cannot be called" not in record["verdicts"]["check"]["message"]
+
+
+@pytest.mark.parametrize("module", [arithmetic, convolution, pooling], ids=lambda module: module.__name__)
+def test_every_public_function_is_there_with_its_signature_and_docstring(module):
+    name = module.__name__.split(".")[-1]
+    text = edition.stubs(inspect.getsource(module), name, edition.ELSEWHERE[name])
+    names = {}
+    exec(compile(text.replace("from jailed import", "from autograder.jailed import"), name, "exec"), names)
+    public = [
+        value for key, value in vars(module).items() if inspect.isfunction(value) and value.__module__ == module.__name__ and key[0] != "_"
+    ]
+    assert public
+    for function in public:
+        assert str(inspect.signature(names[function.__name__])) == str(inspect.signature(function))
+        assert inspect.getdoc(names[function.__name__]) == inspect.getdoc(function)
+
+
+def test_no_right_answer_is_in_the_edition():
+    text = "".join(path.read_text(encoding="utf-8") for path in edition.folder().rglob("*.py"))
+    for exercise in checks.EXERCISES.values():
+        function = getattr(exercise, "reference", None)
+        if function is not None and function.__name__ != "<lambda>":
+            body = inspect.getsource(function).split(":\n", 1)[-1].split('"""')[-1].strip()
+            assert body not in text, exercise.name
+
+
+def test_the_test_digits_are_not_in_the_edition():
+    images, labels = data.load_mnist("test")
+    raw = edition.folder() / "data" / "MNIST" / "raw"
+    assert images.tobytes() not in {path.read_bytes()[16:] for path in raw.iterdir()}
+    ours = np.frombuffer((raw / "t10k-labels-idx1-ubyte").read_bytes()[8:], dtype=np.uint8)
+    assert (ours != labels).mean() > 0.8
+
+
+@pytest.mark.parametrize(
+    ("sources", "without"),
+    [
+        (["import numpy as np"], ["torch", "torchvision", "scipy"]),
+        (["import torch.nn.functional as F"], ["torchvision", "scipy"]),
+        (["from torchvision.ops import deform_conv2d", "import torch, scipy.signal"], []),
+        (["def f():\n    from torch import nn"], ["torchvision", "scipy"]),
+        (["# import torch"], ["torch", "torchvision", "scipy"]),
+    ],
+    ids=str,
+)
+def test_a_lesson_does_without_what_it_never_imports(sources, without):
+    assert edition.hidden(sources) == without
+
+
+def test_a_record_is_json():
+    record = graded(code("a", "1 + 1"), code("b", "1 / 0"))
+    assert json.loads(json.dumps(record)) == record
