@@ -77,7 +77,7 @@ reset: setup ## start a lesson again: make reset LESSON=2 (your old copy goes to
 
 # ---------------------------------------------------------------- instructors and authors
 ifneq ($(INSTRUCTOR),)
-.PHONY: release collect grade status doctor feedback table formgrader bundle demo text notebook test proofs mutants lint lock
+.PHONY: release collect grade status doctor feedback report table formgrader bundle demo text notebook test proofs mutants lint lock
 release: setup #! make notebooks/ from solutions/, without the answers (LESSON=2 DUE="2026-03-01 23:59")
 	@$(PY) -m autograder release $(LESSON) $(if $(DUE),--due "$(DUE)")
 
@@ -99,6 +99,9 @@ doctor: setup #! say what this machine can guarantee while it grades
 
 feedback: setup #! write each student's feedback page (LESSON=2)
 	@$(PY) -m autograder feedback $(LESSON)
+
+report: setup #! write pages and CSV files about the class (LESSON=2)
+	@$(PY) -m autograder report $(LESSON)
 
 table: setup #! print the class's table of scores (LESSON=2)
 	@$(PY) -m autograder table $(LESSON)

@@ -20,6 +20,7 @@ A term goes like this:
   python -m autograder grade 01
   python -m autograder table
   python -m autograder feedback 01
+  python -m autograder report
 
 Answers in words are graded by hand, in nbgrader's formgrader (make formgrader), between grade and feedback.
 """
@@ -134,6 +135,17 @@ def _parser():
     )
     one.add_argument("lesson", nargs="?", **lesson)
     one.add_argument("--student", **student)
+
+    one = command(
+        "report",
+        _report,
+        "write report/ about the class",
+        "Write pages to look at (how many points, which exercise, which misconception how often, what separates badly, how long it ran,\n"
+        "who is missing) and CSV files: all scores, all misconceptions, and gradebooks to import into Canvas and Moodle. With LESSON\n"
+        "they are about that lesson alone, so that an import touches no other grade. All of it holds students' data: it stays in\n"
+        "report/, and the pages ask for nothing from the network.",
+    )
+    one.add_argument("lesson", nargs="?", **lesson)
 
     one = command(
         "table", _table, "print where the class stands", "Print each student's points, automatic and by hand, with state and notes."
@@ -300,6 +312,16 @@ def _feedback(arguments):
     if not count:
         print("Nothing is graded yet: run `python -m autograder grade` first.")
     return status
+
+
+def _report(arguments):
+    from . import report
+
+    course = _course(arguments)
+    written, remarks = report.report(course, course.choose(arguments.lesson, "release"))
+    for line in (*(path.relative_to(course.root) for path in written), *remarks):
+        print(line)
+    return 0
 
 
 def _table(arguments):

@@ -150,21 +150,22 @@ def standing(submission):
     -------
     Standing
     """
-    grades = [grade for notebook in submission.notebooks for grade in notebook.grades]
+    scores = {grade.cell.name: _score(grade) for notebook in submission.notebooks for grade in notebook.grades}
     comments = [comment for notebook in submission.notebooks for comment in notebook.comments]
     return Standing(
-        {
-            grade.name: Score(
-                grade.score, grade.max_score, grade.needs_manual_grade, grade.manual_score, grade.auto_score, grade.cell_type == "code"
-            )
-            for grade in grades
-        },
-        {comment.name: comment.comment for comment in comments if comment.comment},
-        submission.score,
-        submission.max_score,
+        scores,
+        {comment.cell.name: comment.comment for comment in comments if comment.comment},
+        sum(score.points for score in scores.values()),
+        sum(score.of for score in scores.values()),
         sum(notebook.late_submission_penalty or 0 for notebook in submission.notebooks),
         submission.total_seconds_late,
     )
+
+
+def _score(grade):
+    cell = grade.cell  # what is true of all hand-ins is asked of the cell: asked of a grade, it is a query each time
+    is_code = cell.cell_type == "code"
+    return Score(grade.score, cell.max_score, grade.needs_manual_grade, grade.manual_score, grade.auto_score, is_code)
 
 
 def ledger_record(course, received):
