@@ -8,6 +8,7 @@ honest. What it may earn at most follows: the points of the exercises that are s
 import importlib
 import json
 import pkgutil
+import re
 import resource
 import sys
 from collections.abc import Callable, Mapping
@@ -151,6 +152,19 @@ def lost(attack, record, classroom):
     return {name: points - got.get(name, 0) for name, points in deserved(attack, classroom).items() if got.get(name, 0) < points}
 
 
+def told(attack, record):
+    """The secrets that a record tells: those that the tests planted, and what the attack says only when it has found something."""
+    text = json.dumps(record)
+    return [secret for secret in (str(SEED), SECRET, course.IN_THE_SOURCES, *attack.hides) if secret in text]
+
+
+def active(record):
+    """Whether what the grader itself shows of a hand-in holds active HTML of the student's. What a student's own cell shows may."""
+    shown = [verdict["card"] for verdict in record["verdicts"].values()]
+    shown += [str(output.get("data")) for name in record["verdicts"] for output in record["cells"][name]["outputs"]]
+    return [text for text in shown if re.search(r"<(script|img|iframe|svg|object|embed)\b", text)]
+
+
 __all__ = [
     "BACKWARD",
     "GENERIC",
@@ -163,11 +177,13 @@ __all__ = [
     "SEED",
     "TRAINING",
     "Attack",
+    "active",
     "attacks",
     "deserved",
     "lost",
     "notebook",
     "run",
     "task",
+    "told",
     "won",
 ]

@@ -9,7 +9,6 @@ def returns(slug, tries, value, head="", **more):
 
 
 HTML = "</pre><script>alert(1)</script><img src=x onerror=alert(1)>"
-ACTIVE = ("<script>alert(1)", "<img src=x onerror")
 
 ATTACKS = (
     returns("huge-array", "It returns an array of gigabytes.", "np.ones((40000, 40000))"),
@@ -125,12 +124,11 @@ class Bad(Decimal):
         "[np, conv2d, type, sys._getframe(), threading.Lock(), open('/dev/null')]",
         "import sys, threading",
     ),
-    returns("text-with-html", "It returns text with HTML and control codes.", repr(HTML + "\x1b[2J\x00\u202e"), hides=ACTIVE),
+    returns("text-with-html", "It returns text with HTML and control codes.", repr(HTML + "\x1b[2J\x00\u202e")),
     Attack(
         slug="error-with-html",
         tries="It raises an error whose type, text and line hold HTML and control codes.",
         cells=answer(f"raise type({HTML!r}, (Exception,), {{}})({HTML + chr(27)!r} * 100)  # {HTML}"),
-        hides=ACTIVE,
     ),
     Attack(slug="error-of-100-mb", tries="It raises an error with a text of 100 MB.", cells=answer("raise ValueError('x' * 10**8)")),
     Attack(
@@ -178,7 +176,6 @@ class S:
 conv2d.__signature__ = inspect.Signature([inspect.Parameter('a' * 10**6, inspect.Parameter.VAR_POSITIONAL)])
 conv2d.__wrapped__ = conv2d"""
         },
-        hides=ACTIVE,
     ),
     Attack(
         slug="hand-huge",
