@@ -39,7 +39,7 @@ STATES = {
 ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[@-Z\\-_]")
 OWN_FRAME = re.compile(r"(Cell )?In ?\[\d+\], line \d+")
 A_PATH = re.compile(r"(?<![\w./])/(?:[\w.@+~-]{1,255}/){1,60}")
-A_KERNEL_FILE = re.compile(r"(/[\w.-]{1,60}){1,6}/ipykernel_\d+/\d+\.py")
+A_KERNEL_FILE = re.compile(r"(?:(?:/[\w.-]{1,60}){1,6}/ipykernel_\d+/|\b(?=\d{6}))\d+\.py\b")
 TELLING = {"NameError", "NotImplementedError", "SyntaxError", "IndentationError"}  # their messages hold nothing of a test
 IMAGES = {"image/png": "PNG", "image/jpeg": "JPEG"}
 
@@ -426,7 +426,7 @@ def _error(output):
         return value
     traceback = output.get("traceback")
     frames = [ANSI.sub("", frame[:20_000]) for frame in traceback[:200] if isinstance(frame, str)] if isinstance(traceback, list) else []
-    own = [frame.strip()[:1500] for frame in frames if OWN_FRAME.match(frame)]
+    own = [frame.strip()[:1500] for frame in frames if OWN_FRAME.match(frame.lstrip())]
     return "\n\n".join([*own[-3:], f"{name}: {value}" if value else name])
 
 

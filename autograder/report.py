@@ -67,6 +67,7 @@ class Entry:
     seconds: float | None
     verdicts: dict  # of the record: test cell -> (misconception, sentence)
     cells: dict  # of the record: cell -> seconds
+    faults: dict  # of the record: test cell -> why the check itself failed, in a line
 
     @property
     def share(self):
@@ -223,6 +224,11 @@ def _entry(student, known, received, newer, record):
         _seconds(record) if record else None,
         verdicts,
         {name: seconds for name, seconds in cells.items() if seconds},
+        {
+            name: one["fault"].strip().splitlines()[-1][:300]
+            for name, one in (record.get("verdicts") or {}).items()
+            if isinstance(one, dict) and isinstance(one.get("fault"), str) and one["fault"].strip()
+        },
     )
 
 

@@ -361,6 +361,8 @@ def test_errors_show_the_students_own_lines_and_no_path(course):
     ]  # fmt: skip
     out = [new_output("error", ename="ValueError", evalue="/home/grader/course/data.npy is gone", traceback=frames)]
     warning = "/tmp/ipykernel_17/123456.py:3: RuntimeWarning: overflow\n/usr/lib/python3/numpy/core.py:1: x\nratio 3/4, and/or, 50%\r100%\n"
+    lines = ["  Cell In[4], line 1\n    def g(:\n          ^\nSyntaxError: invalid syntax\n"]
+    out.append(new_output("error", ename="SyntaxError", evalue="invalid syntax (2445660835.py, line 1)", traceback=lines))
     cell_of(notebook, "ex-1").outputs = [new_output("stream", name="stderr", text=warning), *out]
     put_in(course, "errors", notebook)
     text = plain(page_of(course, "errors"))
@@ -368,6 +370,8 @@ def test_errors_show_the_students_own_lines_and_no_path(course):
     assert "----> 2 f(x)" in text
     assert "ValueError: …/data.npy is gone" in text
     assert "a cell:3: RuntimeWarning: overflow" in text
+    assert "Cell In[4], line 1 def g(:" in text
+    assert "SyntaxError: invalid syntax (a cell, line 1)" in text
     assert "…/core.py:1: x" in text
     assert "100%" in text
     for hidden in ("secret", "/home/", "/usr/", "/tmp/", "autograder/feedback", "\x1b", "50%"):

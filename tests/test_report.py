@@ -34,7 +34,7 @@ def put_class(course):
         if not scores["check-1"]:
             verdicts["check-1"] |= {"misconception": "one-too-many", "sentence": "You added `1`."}
         if student == "hal":
-            verdicts["check-3"] |= {"state": "stopped"}
+            verdicts["check-3"] |= {"state": "stopped", "fault": "Traceback ...\nKeyError: 'weights'\n"}
         cells = {"ex-1": {"outputs": [], "seconds": 0.5}, "ex-3": {"outputs": [], "seconds": 2.0 + number}}
         record = {"verdicts": verdicts, "cells": cells, "seconds": 10.0 + number}
         waiting = ("think-1",) if student in ("ann", "bob") else ()
@@ -154,6 +154,7 @@ def test_the_pages_say_it_all(written):
     ):
         assert told in page
     assert page.count('role="img" aria-label="') == 4
+    assert "hal, <code>check-3</code>: KeyError: &#39;weights&#39;" in page
     assert "median" in re.search(r'aria-label="(Histogram[^"]*)"', page)[1]
     index = written["index.html"].read_text()
     assert f'<a href="{LESSON}.html">Numbers</a>' in index
