@@ -6,17 +6,15 @@ score follows from that alone, so a difference means that the course or its grad
 
 import os
 import shutil
-import subprocess
-import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import nbformat
+from nbformat.v4 import new_code_cell, new_output
 
-from . import grading, intake, release
+from . import feedback, grading, intake, release, report
 from .course import CONFIG, REPOSITORY, Course, CourseError
 from .notebooks import is_test
 
@@ -103,11 +101,81 @@ def cut_off(notebook):
     return data[: len(data) // 2]
 
 
+def graded_by_themselves(notebook):
+    """Damage: test cells that give full points whatever the answer, tags that skip what would tell, and points for everything."""
+    for cell in notebook.cells:
+        if is_test(cell):
+            cell.source = f"{cell.metadata.nbgrader.points:g}"
+            cell.metadata.nbgrader.points = 100
+            cell.metadata.tags = ["skip-execution", "raises-exception"]
+            cell.outputs = [new_output("execute_result", data={"text/plain": "100"})]
+    return notebook
+
+
 IN_WORDS = "Each output value is one sum of products, and the kernel is the same everywhere."
 LOOP = "windows = 0\nwhile windows < 9:\n    row = windows  # windows never grows\n"
 BLANK = ""
 AFTER_SECTION_4 = ("5-1", "5-1b", "5-2", "5-3", "5-4", "6-1", "6-1b", "6-2", "6-2b", "6-3", "6-3b", "6-4", "6-5", "6-6")
 AFTER_STRIDE = ("conv-layer", "conv2d-dilated", "conv-parameters", "im2col")
+
+BORROWED = """\
+import course_lib.convolution as theirs
+
+def conv2d(image, kernel):
+    return theirs.conv2d(image[None], kernel[None, None])[0]
+"""
+GENEROUS = """\
+import builtins, sys
+import numpy as np
+from IPython import get_ipython
+import course_lib, course_lib.checks
+
+class Perfect(course_lib.checks.Verdict):
+    passed, score, earned = True, 1.0, 100.0
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        return {"text/plain": "100"}
+
+def check(*anything, **more):
+    return Perfect()
+
+course_lib.check = course_lib.checks.check = builtins.check = check
+np.allclose = np.array_equal = lambda *anything, **more: True
+get_ipython().input_transformers_cleanup.append(lambda lines: ["100\\n"] if "check(" in "".join(lines) else lines)
+"""
+AGREEABLE = """\
+class Agreeable(float):
+    def __eq__(self, other):
+        return True
+    def __sub__(self, other):
+        return 0.0
+    __rsub__ = __sub__
+    def __array__(self, *anything, **more):
+        return self
+    __hash__ = None
+"""
+READER = """\
+import gc, os
+import course_lib.checks
+
+def look_up(name):
+    known = getattr(course_lib.checks, "EXERCISES", {})
+    everything = [known.get(name), *(one for one in gc.get_objects() if getattr(one, "name", None) == name)]
+    return next(one.expected for one in everything if hasattr(one, "expected"))
+
+seed = os.environ.get("COURSE_CHECK_SEED")
+"""
+
+
+def cheat(cell_id, source):
+    """Damage: a cell of the student's own before the first answer."""
+
+    def damage(notebook):
+        first = next(index for index, cell in enumerate(notebook.cells) if cell.metadata.get("nbgrader", {}).get("solution"))
+        notebook.cells.insert(first, new_code_cell(source, id=cell_id))
+        return notebook
+
+    return damage
+
 
 CLASS = (
     HandIn("ben", HANDS, "everything right, two hours late", late=timedelta(hours=2), says=("late by 2 h 0 min",)),
@@ -235,6 +303,49 @@ CLASS = (
         scores={"check-patch-filters": 0},
         shows=("rows and columns exchanged",),
     ),
+    HandIn(
+        "nils",
+        SCRATCH,
+        "nothing done, but test cells that give full points to everybody",
+        answers={"all": BLANK},
+        damage=graded_by_themselves,
+        scores={"all": 0},
+        says=("put back as released",),
+    ),
+    HandIn(
+        "olga",
+        SCRATCH,
+        "nothing done, but a check, a NumPy and an IPython that find everything right",
+        answers={"all": BLANK},
+        damage=cheat("generous", GENEROUS),
+        scores={"all": 0},
+        shows=("not done yet",),
+    ),
+    HandIn(
+        "pavel",
+        SCRATCH,
+        "the library's convolution in the place of one's own",
+        answers={"ex-conv2d": BORROWED},
+        scores={"check-conv2d": 0, "check-conv2d-padded": 0},
+        shows=("cannot be called here",),
+    ),
+    HandIn(
+        "rosa",
+        HANDS,
+        "an answer that equals everything, in the place of each answer",
+        answers={"all": BLANK} | {f"ex-{name}": f"answer_{name.replace('-', '_')} = Agreeable()" for name in ("1-1", "4-1", "6-1")},
+        damage=cheat("agreeable", AGREEABLE),
+        scores={"all": 0},
+    ),
+    HandIn(
+        "sven",
+        HANDS,
+        "answers looked up in the library's own checks",
+        answers={"all": BLANK}
+        | {f"ex-{name}": f'answer_{name.replace("-", "_")} = look_up("{name.replace("-", ".")}")' for name in ("1-1", "4-1")},
+        damage=cheat("reader", READER),
+        scores={"all": 0},
+    ),
 )
 
 
@@ -253,13 +364,15 @@ def run(folder):
         for outcome in intake.collect(course, hand_ins):
             mends = [*outcome.notes, outcome.record.get("problem"), *outcome.record.get("notes", ()), *outcome.record.get("mends", ())]
             print(f"{outcome.student:6} {outcome.lesson or '':28} {outcome.state}  {'; '.join(mend for mend in mends if mend)}".rstrip())
-    with _step("Grade (two lessons at a time)"):
-        _grade(course)
-    with _step("Feedback"):
+    with _step("Grade"):
+        for one in grading.grade(course, course.lessons()):
+            print(f"{one.student:6} {one.lesson:28} {one.state:9} {one.seconds:5.1f} s", flush=True)
+    with _step("Feedback and report"):
         problems = [
-            f"{student}, {lesson}: no feedback: {why}" for student, lesson, why in grading.feedback(course, course.lessons()) if why
+            f"{student}, {lesson}: no feedback: {why}" for student, lesson, why in feedback.feedback(course, course.lessons()) if why
         ]
-        print(f"{course.folder('feedback')}")
+        written, _ = report.report(course, course.lessons())
+        print(course.folder("feedback"), written[0], sep="\n")
     with _step("The class"):
         rows = grading.table(course, course.lessons())
         grading.print_table(rows)
@@ -321,21 +434,6 @@ def _hand_in(course, folder, one):
     path.write_bytes(data if isinstance(data, bytes) else nbformat.writes(data).encode())
     when = (DUE + one.late).timestamp()
     os.utime(path, (when, when))
-
-
-def _grade(course):
-    """Grade each lesson in a process of its own, two at a time, as an instructor in a hurry would in two terminals."""
-    command = [sys.executable, "-m", "autograder", "--course", str(course.root), "grade"]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # two processes, two cores
-
-    def grade(lesson):
-        subprocess.run([*command, lesson], cwd=REPOSITORY, env=environment, check=False)
-
-    with ThreadPoolExecutor(2) as two:
-        list(two.map(grade, sorted(course.lessons(), key=lambda lesson: lesson != TRAINING)))  # first the one that takes longest
-    for one in grading.grade(course, course.lessons()):  # nothing is left to do, unless the two got in each other's way
-        if one.state != "unchanged":
-            print(f"{one.student:6} {one.lesson:28} {one.state} at the second try")
 
 
 def check(course, rows):

@@ -208,11 +208,11 @@ _STEPS = 3
 _RATE = 0.1
 
 
-def _problem():
-    """A tiny network, its optimizer and a few batches, always the same."""
+def _problem(seed=6):
+    """A tiny network, its optimizer and a few batches, which follow from the seed."""
     import torch
 
-    generator = torch.Generator().manual_seed(6)
+    generator = torch.Generator().manual_seed(seed)
     model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(6, 4), torch.nn.ReLU(), torch.nn.Linear(4, 3))
     with torch.no_grad():
         for parameter in model.parameters():
@@ -271,9 +271,9 @@ def _uphill(model, optimizer, images, labels):
     return loss.item()
 
 
-def _after_steps(function):
+def _after_steps(function, *seed):
     """What a training step leaves: the weights after each call, one row each, and what the calls returned."""
-    model, optimizer, batches = _problem()
+    model, optimizer, batches = _problem(*seed)
     weights, returned = [], []
     for images, labels in batches:
         returned.append(function(model, optimizer, images, labels))
@@ -290,35 +290,35 @@ def _steps_like(wrong):
     return lambda function: _close(_after_steps(function)[0], _after_steps(wrong)[0])
 
 
-def _start():
-    return np.concatenate([parameter.detach().double().numpy().ravel() for parameter in _problem()[0].parameters()])
+def _start(*seed):
+    return np.concatenate([parameter.detach().double().numpy().ravel() for parameter in _problem(*seed)[0].parameters()])
 
 
-def _first_step(function):
-    weights, _ = _after_steps(function)
-    if _close(weights[0], _start()):
+def _first_step(function, seed):
+    weights, _ = _after_steps(function, seed)
+    if _close(weights[0], _start(seed)):
         return "one call changes no weight."
-    if not _close(weights[0], _after_steps(_right_step)[0][0]):
+    if not _close(weights[0], _after_steps(_right_step, seed)[0][0]):
         return "the weights change, but not by what the gradient of the mean cross-entropy says."
     return None
 
 
-def _more_steps(function):
-    if not _close(_after_steps(function)[0], _after_steps(_right_step)[0]):
+def _more_steps(function, seed):
+    if not _close(_after_steps(function, seed)[0], _after_steps(_right_step, seed)[0]):
         return "not every call changes the weights as it should. What does backward() do with the gradients of the call before?"
     return None
 
 
-def _returned_losses(function):
-    weights, returned = _after_steps(function)
+def _returned_losses(function, seed):
+    weights, returned = _after_steps(function, seed)
     if any(value is None for value in returned):
         return "it returns None. The loss should come back, as a number."
     if any(hasattr(value, "detach") for value in returned):
         return "it returns a tensor. A plain number is asked for."
-    if not _close(weights, _after_steps(_right_step)[0]):
+    if not _close(weights, _after_steps(_right_step, seed)[0]):
         return "that can be told when the weights are right: a loss is that of the weights before the step."
     values = [float(value) for value in returned]
-    return None if _close(values, _after_steps(_right_step)[1]) else "what it returns is not the batch's mean loss before the step."
+    return None if _close(values, _after_steps(_right_step, seed)[1]) else "what it returns is not the batch's mean loss before the step."
 
 
 TRAIN_STEP = ModelExercise(
@@ -328,9 +328,9 @@ TRAIN_STEP = ModelExercise(
     expects="the function train_step(model, optimizer, images, labels)",
     accepts=callable,
     properties=(
-        Property("The first step", 0.5, _first_step),
-        Property("Three steps", 0.25, _more_steps),
-        Property("The returned loss", 0.25, _returned_losses),
+        Property("The first step", 0.5, _first_step, seeded=True),
+        Property("Three steps", 0.25, _more_steps, seeded=True),
+        Property("The returned loss", 0.25, _returned_losses, seeded=True),
     ),
     misconceptions=(
         Misconception(
@@ -477,10 +477,10 @@ LENET_OF_1998 = HandExercise(
 _SHAPES = [(6, 1, 5, 5), (6,), (16, 6, 5, 5), (16,), (120, 400), (120,), (84, 120), (84,), (10, 84), (10,)]
 
 
-def _digits(count=5):
+def _digits(seed=1, count=5):
     import torch
 
-    return torch.rand(count, 1, 28, 28, generator=torch.Generator().manual_seed(1))
+    return torch.rand(count, 1, 28, 28, generator=torch.Generator().manual_seed(seed))
 
 
 def _weights(model):
@@ -513,11 +513,11 @@ def _scores(model, x):
         model.train(training)
 
 
-def _computes(**changed):
+def _computes(*seed, **changed):
     """A predicate on a maker of networks: does what it makes compute LeNet-5 with these decisions changed?"""
 
     def shows(make):
-        model, x = make(), _digits()
+        model, x = make(), _digits(*seed)
         return _close(_scores(model, x).numpy(), _lenet(_weights(model), x.double(), **changed).numpy())
 
     return shows
@@ -561,12 +561,12 @@ def _wrong_parameters(model):
     return f"its arrays of parameters have other shapes, or another order: {', '.join(map(str, shapes))}."
 
 
-def _computes_lenet(make):
+def _computes_lenet(make, seed):
     if _wrong_parameters(make()):
         return "that can be told when the parameters are right."
     return (
         None
-        if _computes()(make)
+        if _computes(seed)(make)
         else "with its own weights it gives other scores than LeNet-5 would. Something between the layers differs."
     )
 
@@ -587,7 +587,7 @@ MAKE_LENET = ModelExercise(
     properties=(
         Property("Images in, scores out", 0.25, _takes_digits),
         Property("Parameters", 0.25, _has_the_parameters),
-        Property("What it computes", 0.25, _computes_lenet),
+        Property("What it computes", 0.25, _computes_lenet, seeded=True),
         Property("A new network", 0.25, _is_new_each_time),
     ),
     misconceptions=(

@@ -876,8 +876,16 @@ HAND = (
 
 @functools.cache
 def table():
-    """From a test digit's bytes to its number."""
-    return {image.tobytes(): number for number, image in enumerate(load_mnist("test")[0])}
+    """Some sums of pixels, and those sums for each test digit: enough to know a digit again, also when it has changed a little."""
+    weights = np.random.default_rng(0).normal(size=(784, 32))
+    return weights, load_mnist("test")[0].reshape(-1, 784) @ weights
+
+
+def numbers_of(images):
+    """Which of the test digits images (N, 784) of 0 to 255 are."""
+    weights, known = table()
+    sums = images @ weights
+    return ((known**2).sum(axis=1) - 2 * sums @ known.T).argmin(axis=1)
 
 
 def reader(wrong=0, factor=1.0):
@@ -885,10 +893,8 @@ def reader(wrong=0, factor=1.0):
     labels = load_mnist("test")[1]
 
     def network(x):
-        images = np.rint(np.asarray(x, dtype=np.float64)[:, 0] / factor * 255)
-        numbers = [table().get(image.astype(np.uint8).tobytes()) if np.abs(image).max() < 256 else None for image in images]
-        answers = [0 if n is None else (labels[n] + (n >= len(labels) - wrong)) % 10 for n in numbers]
-        return np.eye(10)[answers]
+        numbers = numbers_of(np.asarray(x, dtype=np.float64)[:, 0].reshape(len(x), 784) / factor * 255)
+        return np.eye(10)[(labels[numbers] + (numbers >= len(labels) - wrong)) % 10]
 
     return network
 
