@@ -1,0 +1,7 @@
+"""Explorers: what a lesson lets its reader move. Each shows itself in a notebook, and runs the reader's own function where it gets one.
+
+`board.py` holds what all of them share and tells how to build one; each explorer has a file of its own.
+"""
+
+# Each name is that of its file too. Bound here, the function stays what the name means, whatever imports the file later. That costs little:
+# at their top the files import nothing heavier than NumPy.
