@@ -12,10 +12,12 @@ import json
 import logging
 import os
 import platform
+import queue
 import shutil
 import signal
 import tempfile
 import threading
+import time
 import warnings
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -26,6 +28,7 @@ from .execution import execute
 
 MOST_DEATHS = 3  # of workers, with the same hand-in
 WORKER_MEMORY = "2GiB"  # of a worker's own process; what students' code uses is bounded by its jail
+MOST_SILENCE = 60  # seconds without any worker on this machine
 PATIENCE = 30  # seconds to wait for a cluster's first worker
 PACKAGES = ("distributed", "ipykernel", "jupyter_client", "nbclient", "nbformat", "nbgrader", "numpy", "scipy", "torch")
 RUNS = ("edition.py", "execution.py", "jailed", "sandbox.py")  # the rooms of `autograder` that have a part in running a hand-in
@@ -113,10 +116,12 @@ class Pool:
         The address of an existing cluster's scheduler, such as ``tcp://10.0.0.1:8786``.
     """
 
+    work = staticmethod(work)
+
     def __init__(self, workers=None, scheduler=None):
         self.workers = workers or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1))
         self.scheduler = scheduler
-        self._client = self._cluster = self._folder = None
+        self._client = self._cluster = self._folder = self._settings = None
 
     def __enter__(self):
         return self
@@ -153,19 +158,20 @@ class Pool:
         settings = {f"distributed.worker.memory.{name}": False for name in ("target", "spill", "pause")}
         settings |= {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
         settings |= {"distributed.scheduler.allowed-failures": 0, "distributed.nanny.environ.TMPDIR": self._folder}
-        with dask.config.set(settings):
-            self._cluster = LocalCluster(
-                n_workers=self.workers,
-                threads_per_worker=1,
-                host="127.0.0.1",
-                dashboard_address=None,
-                scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
-                security=security,
-                memory_limit=WORKER_MEMORY,
-                local_directory=self._folder,
-                silence_logs=logging.CRITICAL,
-                preload="autograder.cluster",
-            )
+        settings["distributed.deploy.lost-worker-timeout"] = "1 day"  # a slow machine's worker may take its time to come back
+        self._settings = dask.config.set(settings)  # it holds until it is closed: Dask asks for them at any time
+        self._cluster = LocalCluster(
+            n_workers=self.workers,
+            threads_per_worker=1,
+            host="127.0.0.1",
+            dashboard_address=None,
+            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},
+            security=security,
+            memory_limit=WORKER_MEMORY,
+            local_directory=self._folder,
+            silence_logs=logging.CRITICAL,
+            preload="autograder.cluster",
+        )
         self._client = Client(self._cluster, set_as_default=False)
 
     def _join(self, unsafe):
@@ -223,10 +229,9 @@ class Pool:
         if job is None:
             return
         self.start(unsafe)
-        from distributed import as_completed
         from distributed.scheduler import KilledWorker
 
-        ended, running, suspects = as_completed(loop=self._client.loop), {}, []
+        ended, running, suspects = queue.SimpleQueue(), {}, []
         while True:
             while job and not suspects and len(running) < 2 * self._threads():
                 self._submit(*job, 0, running, ended)
@@ -235,10 +240,11 @@ class Pool:
                 self._submit(*suspects.pop(), running, ended)
             if not running:
                 return
-            future = next(ended)
-            name, task, deaths = running.pop(future.key)
-            outcome = _outcome(future)
+            future, outcome = self._next(ended, running)
+            _, name, task, deaths = running.pop(future.key)
             future.release()
+            if isinstance(outcome, CourseError):
+                raise outcome
             if isinstance(outcome, KilledWorker):
                 deaths += outcome.allowed_failures + 1
                 if deaths < MOST_DEATHS:
@@ -253,9 +259,28 @@ class Pool:
 
     def _submit(self, name, task, deaths, running, ended):
         with warnings.catch_warnings(action="ignore"):  # a large task may be: it holds a notebook
-            future = self._client.submit(work, task, None if self._cluster else environment(), pure=False)
-        running[future.key] = name, task, deaths
-        ended.add(future)
+            future = self._client.submit(self.work, task, None if self._cluster else environment(), pure=False)
+        running[future.key] = future, name, task, deaths
+        # a thread each: Dask may wait for ever for what was lost with its worker, whatever time it is given
+        fetch = functools.partial(threading.Thread, target=lambda: ended.put((future, _outcome(future))), daemon=True)
+        future.add_done_callback(lambda _: fetch().start())
+
+    def _next(self, ended, running):
+        """Wait for a task to end. Where all workers of this machine are gone and none comes back, start others."""
+        alive = time.monotonic()
+        while True:
+            with contextlib.suppress(queue.Empty):
+                future, outcome = ended.get(timeout=1)
+                if future.key in running:
+                    return future, outcome
+            if not self._cluster or self._cluster.scheduler.workers:
+                alive = time.monotonic()
+            elif time.monotonic() - alive > MOST_SILENCE:
+                self.close()
+                self._start()
+                for _, name, task, deaths in [running.pop(key) for key in list(running)]:
+                    self._submit(name, task, deaths, running, ended)
+                alive = time.monotonic()
 
     def close(self):
         """End the workers that were started here, at once, with all that they run."""
@@ -265,9 +290,11 @@ class Pool:
             if one is not None:
                 with contextlib.suppress(Exception):  # they may be gone already; all that matters is on the disk
                     one.close(timeout=5)
+        if self._settings:
+            self._settings.__exit__(None, None, None)
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
-        self._client = self._cluster = self._folder = None
+        self._client = self._cluster = self._folder = self._settings = None
 
 
 def _kill(pids):
@@ -286,9 +313,7 @@ def _outcome(future):
 
     try:
         return json.loads(future.result())
-    except (FutureCancelledError, ConnectionError) as problem:
-        raise CourseError("The cluster is out of reach. What was graded is kept; grade again to go on.") from problem
-    except CourseError:
-        raise
+    except (FutureCancelledError, ConnectionError):
+        return CourseError("The cluster is out of reach. What was graded is kept; grade again to go on.")
     except Exception as problem:
         return problem

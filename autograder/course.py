@@ -217,12 +217,17 @@ def _write_whole(path, text, put):
         put(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+    make_durable(path.parent)
+
+
+def make_durable(path):
+    """See to it that a file, or what a folder lists, is on the disk and not only on its way there."""
     with contextlib.suppress(OSError):  # not every system lets a folder be opened
-        folder = os.open(path.parent, os.O_RDONLY)
+        handle = os.open(path, os.O_RDONLY)
         try:
-            os.fsync(folder)
+            os.fsync(handle)
         finally:
-            os.close(folder)
+            os.close(handle)
 
 
 def read_json(path):

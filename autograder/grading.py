@@ -16,7 +16,7 @@ from nbgrader.utils import determine_grade
 from traitlets.config import Config
 
 from . import cluster, intake, ledger
-from .course import CONFIG, CourseError, write_json
+from .course import CONFIG, CourseError, make_durable, write_json
 from .execution import error, is_test, stopped
 
 
@@ -121,8 +121,9 @@ def _grade(course, releases, waiting, unsafe, pool):
 
     missing = []
     for (lesson, student, name), _ in prepared(waiting):
-        if ledger.holds(course, name):
-            yield _enter(course, lesson, student, releases[lesson], name, ledger.read(course, name), unsafe)
+        recorded = ledger.read(course, name)
+        if isinstance(recorded, dict):
+            yield _enter(course, lesson, student, releases[lesson], name, recorded, unsafe)
         else:
             missing.append((lesson, student))
     yield from drained()
@@ -267,6 +268,7 @@ def _enter(course, lesson, student, release, name, outcome, unsafe):
         ledger.write(course, name, outcome)
         course.convert("Autograde", lesson, student, settings=_putting_in(course, outcome))
         _keep_judgements(course, lesson, student, before, record["problem"])
+        make_durable(course.notebook("autograded", lesson, student))
         seconds, notes = outcome["seconds"], outcome["notes"]
         graded = {"key": _books_key(course, record, unsafe), "record": name, "notes": notes, "seconds": round(seconds, 1), "unsafe": unsafe}
         _remember(course, record, graded)
@@ -356,7 +358,7 @@ def _standing(course, lesson, student):
         except MissingEntry:
             return {}
         return {
-            grade.name: (grade.auto_score, texts.get(grade.name))
+            grade.name: [grade.auto_score, texts.get(grade.name)]
             for grade in grades
             if grade.manual_score is not None and not grade.needs_manual_grade
         }
@@ -371,7 +373,7 @@ def _keep_judgements(course, lesson, student, before, problem):
     texts = _texts(_read(course.notebook("autograded", lesson, student)))
     with course.gradebook() as gradebook:
         for grade in _grades(gradebook, lesson, student):
-            if grade.name in before and before[grade.name] == (grade.auto_score, texts.get(grade.name)):
+            if before.get(grade.name) == [grade.auto_score, texts.get(grade.name)]:
                 grade.needs_manual_grade = False
         if problem:
             for comment in gradebook.find_submission_notebook(lesson, lesson, student).comments:
