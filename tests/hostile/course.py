@@ -28,8 +28,8 @@ class Lesson:
     answered: dict = field(default_factory=dict)
 
 
-def _exercises(*names, answered, others=()):
-    cells = ("set-up", *(cell for name in names for cell in (f"ex-{name}", f"check-{name}")), *others)
+def _exercises(*names, answered, before=()):
+    cells = ("set-up", *before, *(cell for name in names for cell in (f"ex-{name}", f"check-{name}")))
     return Lesson(cells, {f"ex-{name}": (f"check-{name}",) for name in answered})
 
 
@@ -39,7 +39,7 @@ LESSONS = {
     KERNELS: _exercises("filter-image", "8-4", answered=("8-4",)),
     PYTORCH: _exercises("load-kernel", "agrees", "9-3", answered=("9-3",)),
     TRAINING: _exercises("cross-entropy", "train-step", "make-lenet", "trained-lenet", "l6-4", answered=("cross-entropy", "l6-4")),
-    BACKWARD: _exercises("L7-1", "conv2d-backward", "max-pool2d-backward", "numpy-cnn", answered=("L7-1",)),
+    BACKWARD: _exercises("L7-1", "conv2d-backward", "max-pool2d-backward", "numpy-cnn", answered=("L7-1",), before=("pooling-forward",)),
     GENERIC: Lesson(
         (),
         {"ex-first": ("check-first",), "ex-last": ("check-last",)},
