@@ -5,3 +5,9 @@
 
 # Each name is that of its file too. Bound here, the function stays what the name means, whatever imports the file later. That costs little:
 # at their top the files import nothing heavier than NumPy.
+
+from .kernel_lab import kernel_lab
+from .output_size import output_size
+from .sliding_window import sliding_window
+
+__all__ = ["kernel_lab", "output_size", "sliding_window"]

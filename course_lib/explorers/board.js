@@ -9,7 +9,7 @@ function isTextField(element) {
 
 // Make `old` like `now` and keep every element that stays: the focus, a slider that is being dragged, and a text that is being typed.
 function update(old, now, busy) {
-  for (const { name } of [...old.attributes]) if (!now.hasAttribute(name)) old.removeAttribute(name);
+  for (const { name } of [...old.attributes]) if (name !== "open" && !now.hasAttribute(name)) old.removeAttribute(name);
   for (const { name, value } of now.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
   if (old instanceof HTMLInputElement) {
     if (busy.has(old)) return;

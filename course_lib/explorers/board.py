@@ -26,18 +26,18 @@ and write a function that returns it, under the explorer's public name. What the
 `switch`, `question`            (a switch: "on" or "off"; a slider: at every step, the latest only if Python is slow)
 `cells`                         an array as a table of numbers, of text fields (`do=`, called with "row,column,text") or of buttons
                                 (`pick=`, called with "row,column"); arrow keys move between cells; masks mark them
-`image`                         an array as a picture, gray or signed (diverging, centred on zero)
+`image`, `ring`, `scale`        an array as a picture, gray or signed (diverging, centred on zero); with one value framed; its color scale
 `row`, `panel`                  side by side, and below each other where there is no room; a captioned part
 `said`                          the sentence that says what happened: screen readers read it out when it changes
 `film`                          pages shown in turn, without Python or a script: for `Explorer.still`
 ==============================  ===================================================================================================
 
-Any element may carry these attributes itself: `data-do="name"` (with `value`); `data-keys="name"` on an element with tabindex="0" (called
-with the key's name: ArrowUp ... Enter, space as " ", Delete, Backspace); `data-paint="name"` with `data-rows` and `data-columns` on a picture
-(called with JSON: `{"points": [[row, column], ...], "start": bool}`, fractions of cells, while a pointer draws or taps); `data-every="400"
-data-play="name"` on any one element: called again and again, so many milliseconds apart, for as long as the attributes are there.
-A page keeps its order of elements while it changes: an element that comes and goes takes the focus with it, so that `off=True` is better
-than leaving a button out. Colors come from `board.css`, which follows JupyterLab's light and dark theme; use its classes.
+Any element may carry these attributes itself: `data-do="name"` (with `value`); `data-keys="name"` on an element with tabindex="0"
+(called with the key's name: ArrowUp ... Enter, space as " ", Delete, Backspace); `data-paint="name"` with `data-rows` and `data-columns`
+on a picture (called with JSON, `{"points": [[row, column], ...], "start": bool}` in fractions of cells, while a pointer draws or taps);
+`data-every="400" data-play="name"` on any one element: called again and again, so many milliseconds apart, for as long as the attributes
+are there. A page keeps its order of elements while it changes: an element that comes and goes takes the focus with it, so that `off=True`
+is better than leaving a button out. Colors come from `board.css`, which follows JupyterLab's light and dark theme; use its classes.
 
 At its top an explorer's file imports NumPy and this file and nothing heavier, and `__init__` computes nothing: while a hand-in is graded,
 explorers are plain text, and most of the library lies elsewhere.
@@ -327,13 +327,13 @@ def switch(do, label, on):
 
 def question(do, label, submit, value="", off=False):
     """A text field with a button; Enter in the field does the same as the button."""
-    state = "" if off else f" data-do='{do}'"
-    field = f"<input class='explorer-answer' value='{escape(value)}' inputmode='text' autocomplete='off' aria-label='{escape(label)}'{' readonly' * off}>"
+    state, waits = ("", " readonly") if off else (f" data-do='{do}'", "")
+    field = f"<input class='explorer-answer' value='{escape(value)}' autocomplete='off' aria-label='{escape(label)}'{waits}>"
     press = f"<button type='submit'{' aria-disabled=true' * off}>{escape(submit)}</button>"
     return f"<form class='explorer-control'{state}><label><span>{escape(label)}</span>{field}</label>{press}</form>"
 
 
-def cells(array, caption, do=None, pick=None, marks=None, texts=None, first=(0, 0)):
+def cells(array, caption, do=None, pick=None, marks=None, texts=None, tints=None, first=(0, 0)):
     """An array as a table.
 
     Parameters
@@ -348,29 +348,34 @@ def cells(array, caption, do=None, pick=None, marks=None, texts=None, first=(0, 
         Classes of `board.css` for cells: window, padding, hidden, unseen, wrong, next.
     texts : dict from (row, column) to str, optional
         What stands in a cell in place of its number.
+    tints : (rows, columns), optional
+        How strongly each cell is colored, 0 to 1.
     first : (int, int)
         The numbers of the first row and column: negative where padding comes first.
     """
     array, marks, texts = np.asarray(array), marks or {}, texts or {}
-    rows, columns = array.shape
-    top = "".join(f"<th scope='col'>{str(j + first[1]).replace('-', MINUS)}</th>" for j in range(columns))
-    lines = [f"<tr><td class='corner'></td>{top}</tr>"]
-    for i in range(rows):
-        line = [f"<th scope='row'>{str(i + first[0]).replace('-', MINUS)}</th>"]
-        for j in range(columns):
-            names = " ".join(name for name, mask in marks.items() if mask is not None and mask[i][j])
+    columns = [_signed_text(j + first[1]) for j in range(array.shape[1])]
+    lines = [f"<tr><td class='corner'></td>{''.join(f'<th scope=col>{name}</th>' for name in columns)}</tr>"]
+    for i in range(array.shape[0]):
+        line = [f"<th scope='row'>{_signed_text(i + first[0])}</th>"]
+        for j in range(array.shape[1]):
+            names = [name for name, mask in marks.items() if mask is not None and mask[i][j]]
             text = escape(texts.get((i, j), written(array[i, j])))
-            place = f"{escape(caption)}, row {i + first[0]}, column {j + first[1]}"
-            if "padding" not in names.split() and do:
-                text = (
-                    f"<input value='{text}' data-do='{do}' data-at='{i + first[0]},{j + first[1]}' aria-label='{place}' autocomplete='off'>"
-                )
+            at = f"{i + first[0]},{j + first[1]}"
+            label = f"{escape(caption)}, row {i + first[0]}, column {j + first[1]}"
+            if do and "padding" not in names:
+                text = f"<input value='{text}' data-do='{do}' data-at='{at}' aria-label='{label}' autocomplete='off'>"
             elif pick:
-                text = f"<button type='button' data-do='{pick}' value='{i + first[0]},{j + first[1]}' aria-label='{place}: {text}'>{text}</button>"
-            line.append(f"<td class='{names}'>{text}</td>")
+                text = f"<button type='button' data-do='{pick}' value='{at}' aria-label='{label}: {text}'>{text}</button>"
+            tint = f" style='--tint:{100 * float(tints[i][j]):.0f}%'" if tints is not None else ""
+            line.append(f"<td class='{' '.join(names)}'{tint}>{text}</td>")
         lines.append(f"<tr>{''.join(line)}</tr>")
     grid = " data-grid" if do or pick else ""
     return f"<table class='explorer-cells'{grid}><caption>{escape(caption)}</caption><tbody>{''.join(lines)}</tbody></table>"
+
+
+def _signed_text(value):
+    return str(value).replace("-", MINUS)
 
 
 def image(array, alt, signed=False, limit=None, low=0.0, high=1.0, width=200, attributes=""):
@@ -395,6 +400,19 @@ def image(array, alt, signed=False, limit=None, low=0.0, high=1.0, width=200, at
     """
     data = base64.b64encode(png(array, signed, limit, low, high)).decode()
     return f"<img class='explorer-image' alt='{escape(alt)}' style='width:{width}px' {attributes} src='data:image/png;base64,{data}'>"
+
+
+def ring(picture, at, shape):
+    """A picture of an array of this shape with a frame around the value at (row, column)."""
+    top, left, high, wide = 100 * at[0] / shape[0], 100 * at[1] / shape[1], 100 / shape[0], 100 / shape[1]
+    place = f"top:{top:.2f}%;left:{left:.2f}%;height:{high:.2f}%;width:{wide:.2f}%"
+    return f"<div class='explorer-ring'>{picture}<span style='{place}'></span></div>"
+
+
+def scale(limit):
+    """The signed color scale of `image`, with the numbers at its ends and in its middle."""
+    ends = f"<span>{written(-limit)}</span><span>0</span><span>{written(limit)}</span>"
+    return f"<div class='explorer-scale'>{ends}</div>"
 
 
 def png(array, signed=False, limit=None, low=0.0, high=1.0):
