@@ -218,7 +218,8 @@ def elsewhere(tmp_path):
     surroundings = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 
     def run(module, *words, folder, before=()):
-        command = [*before, sys.executable, "-m", f"distributed.cli.{module}", *words]
+        path = folder if (folder / "autograder").exists() else REPOSITORY
+        command = [*before, "env", f"PYTHONPATH={path}", sys.executable, "-m", f"distributed.cli.{module}", *words]
         with (folder / "log").open("w") as log:
             started.append(subprocess.Popen(command, cwd=folder, env=surroundings, stdout=log, stderr=log, start_new_session=True))
         return started[-1]
@@ -235,8 +236,8 @@ def elsewhere(tmp_path):
     def worker(name, change=False):
         folder = tmp_path / name
         folder.mkdir()
-        installed(folder)
         if change:
+            installed(folder)
             with (folder / "course_lib/arithmetic.py").open("a") as file:
                 file.write("\n# another version\n")
         options = ("--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", "127.0.0.1", "--local-directory", str(folder))
