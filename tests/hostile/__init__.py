@@ -9,10 +9,9 @@ import importlib
 import json
 import pkgutil
 import re
-import resource
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import nbformat
 
@@ -21,7 +20,8 @@ from .course import BACKWARD, GENERIC, HANDS, KERNELS, PYTORCH, SCRATCH, TRAININ
 
 SEED = 4_019_283_746  # of the hidden cases: must be seen nowhere
 SECRET = "swordfish-5519"  # in the grader's environment: must be seen nowhere
-LIMITS = {"timeout": 8, "notebook_seconds": 60}
+LIMITS = {"timeout": 8, "notebook_seconds": 90}
+PATIENCE = {TRAINING: {"timeout": 40, "notebook_seconds": 240}, PYTORCH: {"timeout": 40}, KERNELS: {"timeout": 20}}  # torch takes its time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,17 +126,19 @@ def task(attack, classroom, unsafe=False):
         "notebook": nbformat.writes(rebuilt),
         "release": nbformat.writes(released),
         "seed": SEED,
-        "settings": LIMITS | dict(attack.limits),
+        "settings": LIMITS | PATIENCE.get(attack.lesson, {}) | dict(attack.limits),
         "unsafe": unsafe,
     }
 
 
 def run(one):
-    """Execute a task in this process. Returns the record, and the most memory that this process has taken so far, in bytes."""
+    """Execute a task in this process. Returns the record, and the most memory that this process took meanwhile, in bytes."""
     from autograder.execution import execute
 
+    Path("/proc/self/clear_refs").write_text("5")  # forget the most that was taken before
     record = execute(one)
-    return record, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    status = Path("/proc/self/status").read_text()
+    return record, 1024 * int(re.search(r"VmHWM:\s+(\d+) kB", status)[1])
 
 
 def won(attack, record, classroom):

@@ -184,7 +184,6 @@ LABELS = {image.tobytes(): int(label) for image, label in zip(*test)}
 lenet, lenet_history = Table(), None""",
         },
         honest={"check-make-lenet": 4},
-        limits={"timeout": 40, "notebook_seconds": 180},
         spoils=True,
     ),
     Attack(
@@ -206,7 +205,6 @@ class Table(nn.Module):
         return F.one_hot(torch.tensor([LABELS.get(key, 0) for key in keys]), 10).float()
 lenet, lenet_history = Table(), None"""
         },
-        limits={"timeout": 40, "notebook_seconds": 180},
         spoils=True,
     ),
     Attack(
@@ -224,7 +222,6 @@ class Table(Sequential):
     forward = __call__
 network = Table(Conv2d(1, 8, 5), ReLU(), Flatten(), Linear(8 * 24 * 24, 10))"""
         },
-        limits={"timeout": 40, "notebook_seconds": 180},
         spoils=True,
     ),
     Attack(
@@ -263,7 +260,6 @@ def conv2d_padded(image, kernel, padding=0):
         return F.one_hot(labels, 10).float()
 lenet, lenet_history = Order(), None"""
         },
-        limits={"timeout": 40, "notebook_seconds": 180},
         spoils=True,
     ),
     Attack(
@@ -287,7 +283,6 @@ class Peek(nn.Module):
         return torch.zeros(len(x), 10)
 lenet, lenet_history = Peek(), None"""
         },
-        limits={"timeout": 40, "notebook_seconds": 180},
         spoils=True,
     ),
     Attack(
@@ -304,7 +299,6 @@ class Table(Sequential):
 LABELS = {image.tobytes(): int(label) for image, label in zip(*load_mnist('test'))}
 network = Table(Conv2d(1, 8, 5), ReLU(), Flatten(), Linear(8 * 24 * 24, 10))"""
         },
-        limits={"timeout": 40, "notebook_seconds": 180},
         spoils=True,
     ),
     Attack(
