@@ -46,9 +46,13 @@ c.Autograde.autograde_preprocessors = [
     "nbgrader.preprocessors.LimitOutput",
     "nbgrader.preprocessors.SaveAutoGrades",
     "nbgrader.preprocessors.AssignLatePenalties",
+    "nbgrader.preprocessors.ClearHiddenTests",  # what was hidden from students stays so: autograded/ is made into pages
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
 c.Execute.timeout = 60  # seconds a cell may run
 c.BoundedExecute.notebook_seconds = 300  # and all cells of a notebook together
 c.LimitOutput.max_lines = 500
 c.LimitOutput.max_traceback = 50
+
+# the formgrader: nothing of a hand-in runs in the instructor's browser
+c.HTMLExporter.preprocessors = ["autograder.formgrader.Inert"]

@@ -32,6 +32,7 @@ class Course:
         self.root = Path(root).resolve()
         self._settings = settings
         self._config = None
+        self._tests = {}
         if not (self.root / CONFIG).is_file():
             raise CourseError(f"{self.root} is no course: it holds no {CONFIG}.")
 
@@ -85,6 +86,22 @@ class Course:
         """The gradebook of nbgrader, open; close it, or use it in a `with` statement."""
         directory = self._directory()
         return _nbgrader_api().Gradebook(directory.db_url, directory.course_id)
+
+    def tests(self, lesson):
+        """The text of each test cell of a lesson by its name, as the gradebook has it: hidden tests included."""
+        if lesson not in self._tests:
+            with self.gradebook() as gradebook:
+                try:
+                    cells = gradebook.find_notebook(lesson, lesson).source_cells
+                    names = {cell.name for cell in gradebook.find_notebook(lesson, lesson).grade_cells}
+                except _nbgrader_api().MissingEntry:
+                    return {}
+                self._tests[lesson] = {cell.name: cell.source for cell in cells if cell.name in names and cell.cell_type == "code"}
+        return self._tests[lesson]
+
+    def forget_tests(self):
+        """Ask the gradebook anew for the tests of lessons, which have been released since."""
+        self._tests = {}
 
     def _directory(self, **changes):
         from nbgrader.coursedir import CourseDirectory

@@ -339,6 +339,7 @@ class TrustedExecute(BoundedExecute):
         codes = [cell for cell in release if cell.cell_type == "code"]
         self._given = [cell.source for cell in codes if not utils.is_solution(cell) and not utils.is_grade(cell)]
         self._answers = [cell.source for cell in codes if utils.is_solution(cell)]
+        self._tests = {cell.id: cell.source for cell in codes if is_test(cell)}  # with hidden tests, which the hand-in lacks
         self._without = edition.hidden([*self._given, *self._answers])
         self.verdicts, self.seconds = {}, {}
         self.cpu_seconds, self.peak_memory = 0.0, 0
@@ -386,7 +387,7 @@ class TrustedExecute(BoundedExecute):
     def preprocess_cell(self, cell, resources, index):
         start = time.monotonic()
         if is_test(cell):
-            verdict = self._judged(cell)
+            verdict = self._judged(cell, self._tests.get(cell.id, cell.source))
             verdict["of"], verdict["seconds"] = float(cell.metadata.nbgrader.points), round(time.monotonic() - start, 3)
             self.verdicts[cell.id] = verdict
             cell.outputs, cell.execution_count = outputs_of(verdict), None
@@ -395,14 +396,14 @@ class TrustedExecute(BoundedExecute):
         self.seconds[cell.id] = round(time.monotonic() - start, 3)
         return cell, resources
 
-    def _judged(self, cell):
+    def _judged(self, cell, source):
         """The verdict on one answer; whatever goes wrong is a verdict too, and costs this exercise only."""
         if time.monotonic() >= self._deadline:
             return stopped(f"Not run: the cells before it took all of the notebook's {self._seconds} seconds.")
         if self._restarts > MOST_RESTARTS:
             return stopped(f"Not run: the kernel had already stopped {self._restarts} times in this notebook.")
         try:
-            return run_sync(self._judge)(cell, self._limit(cell))
+            return run_sync(self._judge)(source, float(cell.metadata.nbgrader.points), self._limit(cell))
         except CheckerGone:
             self._stop_checker()
             reason = "The answer could not be judged: judging it took too long, or too much memory."
@@ -413,7 +414,7 @@ class TrustedExecute(BoundedExecute):
             if self._checker is None or self._answering:
                 self._restart()
 
-    async def _judge(self, cell, limit):
+    async def _judge(self, source, points, limit):
         """Let the checker judge while the kernel answers it."""
         self._answering = False
         if self._checker is None:
@@ -428,8 +429,7 @@ class TrustedExecute(BoundedExecute):
             self._ready = True
         self._asked += 1
         path = self._channel / str(self._asked)
-        points = float(cell.metadata.nbgrader.points)
-        self._checker.tell({"source": cell.source, "points": points, "seed": self.seed, "socket": str(path), "seconds": limit})
+        self._checker.tell({"source": source, "points": points, "seed": self.seed, "socket": str(path), "seconds": limit})
         await hear(MARGIN)  # it listens
         message = self.kc.execute(SERVE.format(path=str(path)), silent=True, store_history=False, allow_stdin=False)
         self._answering = True
@@ -531,8 +531,9 @@ def execute(task):
     Parameters
     ----------
     task : dict
-        ``lesson``: its name; ``notebook``: the rebuilt notebook, as JSON text; ``release``: the released lesson, as JSON text;
-        ``seed``: where random cases start; ``settings``: traits of `BoundedExecute`; ``unsafe``: whether to run outside of a jail.
+        ``lesson``: its name; ``notebook``: the rebuilt notebook, as JSON text; ``release``: the released lesson with
+        its hidden tests, as JSON text; ``seed``: where random cases start; ``settings``: traits of `BoundedExecute`; ``unsafe``:
+        whether to run outside of a jail.
 
     Returns
     -------

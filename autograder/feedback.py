@@ -375,13 +375,14 @@ def _joined(outputs):
         last = joined[-1] if joined else {}
         same = output.get("output_type") == "stream" == last.get("output_type") and output.get("name") == last.get("name")
         if same:
-            joined[-1]["text"] = _text(joined[-1].get("text")) + _text(output.get("text"))
+            joined[-1]["text"] = as_text(joined[-1].get("text")) + as_text(output.get("text"))
         else:
             joined.append({**output, "output_type": output.get("output_type")})
     return joined
 
 
-def _text(value):
+def as_text(value):
+    """A text of a notebook, which may be a list of its lines; empty where it is neither."""
     if isinstance(value, list):
         return "".join(part for part in value if isinstance(part, str))
     return value if isinstance(value, str) else ""
@@ -390,16 +391,16 @@ def _text(value):
 def _output(output, room):
     kind = output["output_type"]
     if kind == "stream":
-        return _shown("stderr" if output.get("name") == "stderr" else "stdout", _text(output.get("text")), room)
+        return _shown("stderr" if output.get("name") == "stderr" else "stdout", as_text(output.get("text")), room)
     if kind == "error":
         return _shown("error", _error(output), room)
     data = output.get("data")
     if kind not in ("display_data", "execute_result") or not isinstance(data, dict):
         return None
-    plain = _text(data.get("text/plain"))
+    plain = as_text(data.get("text/plain"))
     for mime in IMAGES:
         if mime in data:
-            return _image(mime, _text(data[mime]), plain, room)
+            return image(mime, as_text(data[mime]), plain, room)
     if not plain.strip():
         return Markup('<div class="out quiet">An output of a kind that is not shown here.</div>')
     return _shown("result", plain, room)
@@ -421,7 +422,7 @@ def tidy(text):
 
 def _error(output):
     """An error's message, with the lines of the student's own cells that led to it."""
-    name, value = _text(output.get("ename"))[:200], _text(output.get("evalue"))[:2000]
+    name, value = as_text(output.get("ename"))[:200], as_text(output.get("evalue"))[:2000]
     if name in REASONS:  # grading stopped the cell: its own plain reason
         return value
     traceback = output.get("traceback")
@@ -430,7 +431,7 @@ def _error(output):
     return "\n\n".join([*own[-3:], f"{name}: {value}" if value else name])
 
 
-def _image(mime, encoded, plain, room):
+def image(mime, encoded, plain, room):
     """A PNG or JPEG as an image in the page, if it is one; its text where it is none, or too large."""
     size = len(encoded) * 3 // 4
     try:
@@ -461,9 +462,9 @@ def _judge(one, cell, verdict, outputs, untouched):
     one.state = state if state in STATES and state not in ("waiting", "graded") else by_points
     if score.by_hand is None and one.state == "wrong" and untouched:
         one.state = "undone"
-    if _text(verdict.get("title")):
-        one.title = f"{_text(verdict.get('exercise'))}: {verdict['title']}".removeprefix(": ")
-    one.card = pages.card(_text(verdict.get("card"))) or _plain_card(one.state, verdict)
+    if as_text(verdict.get("title")):
+        one.title = f"{as_text(verdict.get('exercise'))}: {verdict['title']}".removeprefix(": ")
+    one.card = pages.card(as_text(verdict.get("card"))) or _plain_card(one.state, verdict)
     if not one.card:
         one.state, one.card = _from_outputs(outputs, one.state)
     if one.state != "right":
@@ -471,7 +472,7 @@ def _judge(one, cell, verdict, outputs, untouched):
 
 
 def _plain_card(state, verdict):
-    message, slug, sentence = (_text(verdict.get(name)) for name in ("message", "misconception", "sentence"))
+    message, slug, sentence = (as_text(verdict.get(name)) for name in ("message", "misconception", "sentence"))
     paragraphs = [pages.prose(tidy(part)) for part in message.split("\n\n") if part.strip()]
     body = Markup().join(Markup("<p>{}</p>").format(part) for part in paragraphs)
     if slug:
@@ -486,13 +487,13 @@ def _from_outputs(outputs, state):
     outputs = [output for output in outputs if isinstance(output, dict)] if isinstance(outputs, list) else []
     for output in outputs:
         if output.get("output_type") == "error":
-            name, value = _text(output.get("ename"))[:100], _text(output.get("evalue"))[:500]
+            name, value = as_text(output.get("ename"))[:100], as_text(output.get("evalue"))[:500]
             told = f"{name}: {value}" if name in TELLING else f"The check ended with an error: {name}."
             reason = value if name in REASONS else told
             stopped = "stopped" if name in REASONS else state
             return stopped, Markup('<div class="plain card"><p>{}</p></div>').format(tidy(reason))
     for output in outputs:
-        html = _text((output.get("data") if isinstance(output.get("data"), dict) else {}).get("text/html"))
+        html = as_text((output.get("data") if isinstance(output.get("data"), dict) else {}).get("text/html"))
         if output.get("output_type") == "execute_result" and html:
             return state, pages.card(html)
     return state, Markup()

@@ -11,7 +11,9 @@ import json
 from dataclasses import dataclass, field
 
 import nbformat
+from nbformat.v4 import new_code_cell
 from nbgrader.api import MissingEntry
+from nbgrader.preprocessors import ClearHiddenTests, ClearMarkScheme
 from nbgrader.utils import determine_grade
 from traitlets.config import Config
 
@@ -137,10 +139,15 @@ def _grade(course, releases, waiting, unsafe, pool):
 def task(course, record, unsafe=False):
     """What a worker needs to run a hand-in, and nothing else: see `execution.execute`."""
     path = course.notebook("submitted", record["lesson"], record["student"])
+    release = nbformat.read(course.notebook("release", record["lesson"]), as_version=4)
+    tests = course.tests(record["lesson"])
+    for cell in release.cells:
+        if is_test(cell):
+            cell.source = tests.get(cell.metadata.nbgrader.grade_id, cell.source)
     return {
         "lesson": record["lesson"],
         "notebook": path.read_text(encoding="utf-8"),
-        "release": course.notebook("release", record["lesson"]).read_text(encoding="utf-8"),
+        "release": nbformat.writes(release),
         "seed": _seed(course, record),
         "settings": _settings(course),
         "unsafe": unsafe,
@@ -172,7 +179,8 @@ def key(course, record, unsafe=False):
         What intake knows of the hand-in.
     unsafe : bool
     """
-    facts = [record["lesson"], record["notebook_sha256"], record["release"], _seed(course, record), _settings(course), _code(), unsafe]
+    facts = [record["lesson"], record["notebook_sha256"], record["release"], course.tests(record["lesson"])]
+    facts += [_seed(course, record), _settings(course), _code(), unsafe]
     return _hash(json.dumps(facts, sort_keys=True, default=str))
 
 
@@ -230,16 +238,24 @@ def handed_in(course, lesson):
 
 
 def _require_in_gradebook(course, lesson, release):
-    """Grading uses the cells that the gradebook knows: they must be those of the release."""
+    """Grading uses the cells that the gradebook knows: they must be those of the release, which lacks hidden tests only."""
     with course.gradebook() as gradebook:
         try:
-            known = {cell.name: cell.checksum for cell in gradebook.find_notebook(lesson, lesson).source_cells}
+            known = {cell.name: _visible(cell.source) for cell in gradebook.find_notebook(lesson, lesson).source_cells}
         except MissingEntry:
             known = {}
-    released = {cell.metadata.nbgrader.grade_id: cell.metadata.nbgrader.checksum for cell in release.cells if "nbgrader" in cell.metadata}
+    released = {cell.metadata.nbgrader.grade_id: cell.source for cell in release.cells if "nbgrader" in cell.metadata}
     if known != released:
         what = "does not know" if not known else "has an older version of"
         raise CourseError(f"The gradebook {what} {lesson}. Release it first: python -m autograder release {lesson}")
+
+
+def _visible(source):
+    """The text of a cell without what students do not get to see: hidden tests, and how a written answer is to be marked."""
+    cell = new_code_cell(source)
+    ClearHiddenTests()._remove_hidden_test_region(cell)
+    ClearMarkScheme()._remove_mark_scheme_region(cell)
+    return cell.source
 
 
 # ---------------------------------------------------------------------------------------------------- into the gradebook

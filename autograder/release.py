@@ -90,17 +90,22 @@ def _cell_problems(cell):
         found.append("a solution cell needs its answer between ### BEGIN SOLUTION and ### END SOLUTION")
     if kind != "solution" and regions:
         found.append(f"it holds a solution region, but is a {kind}")
-    if kind == "test" and not _is_expression(cell.source):
-        found.append("a test cell must be one expression whose value is the points, such as check(...); anything else cannot be scored")
+    if kind == "test":
+        found += _test_problems(cell.source)
     return found
 
 
-def _is_expression(source):
+def _test_problems(source):
     try:
         body = ast.parse(source).body
-    except SyntaxError:
-        return False
-    return len(body) == 1 and isinstance(body[0], ast.Expr)
+    except SyntaxError as error:
+        return [f"a test cell must be plain Python, and this is none: {error.msg} in line {error.lineno}"]
+    tests = [node for node in ast.walk(ast.Module(body, [])) if isinstance(node, (ast.Assert, ast.Raise, ast.Call))]
+    if not tests and not (body and isinstance(body[-1], ast.Expr)):
+        return [
+            "a test cell must test something: check(...), an assert, or a last line whose value is the points; this one gives all points"
+        ]
+    return []
 
 
 def build(course, lessons, folder, db_url=None):
@@ -157,6 +162,7 @@ def release(course, lessons, due=None):
                 if target.exists():
                     shutil.rmtree(target)
                 shutil.copytree(Path(folder, lesson), target)
+    course.forget_tests()
     if due is not None:
         with course.gradebook() as gradebook:
             for lesson in lessons:

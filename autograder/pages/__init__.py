@@ -90,18 +90,37 @@ def prose(text):
     return Markup(re.sub(r"`([^`\n]+)`", r"<code>\1</code>", str(Markup.escape(visible(text)))))
 
 
+def inert(html):
+    """HTML cleaned: its paragraphs and tables with their borders and colors, and nothing else."""
+    return Markup(
+        nh3.clean(
+            visible(html),
+            tags={"div", "p", "strong", "em", "code", "pre", "br", "span", *TABLE_TAGS},
+            attributes={tag: {"style"} for tag in ("div", "p", "span", *TABLE_TAGS)},
+            attribute_filter=lambda tag, name, value: _style(value),
+            clean_content_tags={
+                "script",
+                "style",
+                "template",
+                "svg",
+                "math",
+                "iframe",
+                "object",
+                "noscript",
+                "title",
+                "textarea",
+                "select",
+            },
+        )
+    )
+
+
 def card(html):
-    """The card of a verdict, cleaned: its paragraphs and tables with their borders and colors, and nothing else.
+    """The card of a verdict, cleaned.
 
     A case that was drawn at random is left out, with its seed: the next hand-in shall not be tried on what this one gave away.
     """
-    clean = nh3.clean(
-        visible(html),
-        tags={"div", "p", "strong", "em", "code", "pre", "br", "span", *TABLE_TAGS},
-        attributes={tag: {"style"} for tag in ("div", "p", "span", *TABLE_TAGS)},
-        attribute_filter=lambda tag, name, value: _style(value),
-        clean_content_tags={"script", "style", "template", "svg", "math", "iframe", "object", "noscript", "title", "textarea", "select"},
-    )
+    clean = inert(html)
     if "seed=" in clean:
         clean = clean.partition("<p>Smallest case that fails")[0] if "<p>Smallest case that fails" in clean else ""
         clean = nh3.clean(f"{clean}<p>It fails in a case that was drawn at random while grading.</p>", tags={"div", "p", "strong", "code"},
