@@ -1,4 +1,4 @@
-"""Grade what lies in `submitted/`, return feedback, and tabulate the class. nbgrader keeps the books.
+"""Grade what lies in `submitted/`, and tabulate the class. nbgrader keeps the books.
 
 A hand-in is run in a worker (see `cluster.py`); what came of it is kept at once (see `ledger.py`); then nbgrader's Autograde enters it into
 the gradebook, in this process, the only one that writes there. A process that is killed at any point leaves nothing that the
@@ -415,28 +415,6 @@ def _score_nothing(course, lesson, student, reason):
     path = course.notebook("autograded", lesson, student)
     path.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, path)
-
-
-# ---------------------------------------------------------------------------------------------------- feedback
-
-
-def feedback(course, lessons, student=None):
-    """Write `feedback/STUDENT/LESSON/LESSON.html` for what is graded.
-
-    Yields
-    ------
-    tuple of (str, str, str or None)
-        Student, lesson, and what went wrong, if anything.
-    """
-    for lesson in lessons:
-        for path in sorted(course.folder("autograded").glob(f"[!.]*/{lesson}/{lesson}.ipynb")):
-            name = path.parents[1].name
-            if student in (None, name):
-                try:
-                    course.convert("GenerateFeedback", lesson, name)
-                    yield name, lesson, None
-                except Exception as problem:  # one bad hand-in never stops the others
-                    yield name, lesson, str(problem)
 
 
 # ---------------------------------------------------------------------------------------------------- table

@@ -12,7 +12,7 @@ import pytest
 from hostile import breakage, course
 from traitlets.config import Config
 
-from autograder import grading, intake
+from autograder import feedback, grading, intake
 from autograder.course import Course
 from autograder.execution import STATES
 
@@ -158,7 +158,7 @@ def graded(tmp_path_factory):
                     (root / "handed in" / student).rename(folder / student)
             assert {one.state for one in intake.collect(built, folder, lesson)} <= {"collected"}
         built.outcomes = {one.student: one for one in grading.grade(built, built.lessons())}
-        built.problems = [problem for _, _, problem in grading.feedback(built, built.lessons()) if problem]
+        built.problems = [problem for _, _, problem in feedback.feedback(built, built.lessons()) if problem]
     finally:
         del os.environ["A_SECRET_OF_THE_GRADER"]
     built.rows = {row.student: row for row in grading.table(built, built.lessons())}
@@ -200,7 +200,7 @@ def test_hidden_tests_are_run_and_stay_hidden(slug, tmp_path):
     assert [one.state for one in grading.grade(built, [attack.lesson], "eve")] == ["graded"]
     scores, most = grading.table(built, [attack.lesson])[0].scores, hostile.deserved(attack, built)
     assert {name: scores[name] for name in most} == most
-    assert list(grading.feedback(built, [attack.lesson]))
+    assert list(feedback.feedback(built, [attack.lesson]))
     for step in ("autograded", "feedback"):
         assert not any("15462" in path.read_text(encoding="utf-8") for path in built.folder(step).rglob("*") if path.is_file())
 

@@ -16,7 +16,7 @@ from grading_course import cell_of, hand_in, read, released_course, solved
 from nbformat.v4 import new_output
 from traitlets.config import Config
 
-from autograder import grading, intake, release
+from autograder import feedback, grading, intake, release
 from autograder.cli import main
 from autograder.cluster import Pool
 from autograder.course import Course, CourseError
@@ -163,7 +163,7 @@ def test_grading_again_touches_nothing_unless_asked(course):
 
 
 def test_feedback_tells_verdict_and_reason_but_no_time_out_is_a_traceback(course):
-    done = {student: problem for student, _, problem in grading.feedback(course, ["01_numbers"])}
+    done = {student: problem for student, _, problem in feedback.feedback(course, ["01_numbers"])}
     assert set(done.values()) == {None}
     page = (course.folder("feedback") / "loop/01_numbers/01_numbers.html").read_text()
     assert "Stopped after 3 seconds. Does a loop never end?" in page
