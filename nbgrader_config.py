@@ -19,6 +19,8 @@ c.CourseDirectory.release_directory = "notebooks"
 c.CourseDirectory.submitted_directory = "submitted"
 c.CourseDirectory.autograded_directory = "autograded"
 c.CourseDirectory.feedback_directory = "feedback"
+# the gradebook is the file gradebook.db; a PostgreSQL server keeps it too:
+# c.CourseDirectory.db_url = "postgresql+psycopg://grader@server/gradebook"
 # the text mirrors of the solutions (*.py) and what editors leave behind are nobody's hand-out
 c.CourseDirectory.ignore = [".*", "*.py", "*.pyc", "__pycache__", "*~", "*.orig", "*.bak", "feedback"]
 
