@@ -128,10 +128,12 @@ function render({ model, el }) {
     if (isTextField(event.target) || event.target.type === "range") busy.add(event.target);
     if (event.target.type === "range" && event.target.dataset.do) changed(event.target);
   });
-  root.addEventListener("change", (event) => {
-    busy.delete(event.target);
-    if (event.target.dataset.do) changed(event.target);
-  });
+  function commit(element) {
+    busy.delete(element);
+    const known = isTextField(element) && element.value === element.getAttribute("value"); // Enter was pressed before the field was left
+    if (element.dataset.do && !known) changed(element);
+  }
+  root.addEventListener("change", (event) => commit(event.target));
   root.addEventListener("focusin", (event) => {
     const grid = event.target.closest("[data-grid]");
     if (!grid) return;
@@ -145,6 +147,10 @@ function render({ model, el }) {
     if (listener && KEYS.has(event.key)) {
       event.preventDefault();
       send(listener, event.key);
+    } else if (event.key === "Enter" && isTextField(event.target)) {
+      event.preventDefault();
+      if (event.target.form) event.target.form.requestSubmit();
+      else commit(event.target);
     } else if (event.key.startsWith("Arrow") && event.target.closest("[data-grid]")) {
       event.preventDefault();
       move(event.target, event.key);

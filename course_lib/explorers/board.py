@@ -428,7 +428,7 @@ def png(array, signed=False, limit=None, low=0.0, high=1.0):
     else:
         pixels = (np.clip((array - low) / ((high - low) or 1.0), 0, 1) * 255).round().astype(np.uint8)
     stream = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(pixels)).save(stream, "png")
+    Image.fromarray(np.ascontiguousarray(pixels)).save(stream, "png", compress_level=1)
     return stream.getvalue()
 
 

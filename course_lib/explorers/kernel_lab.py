@@ -10,10 +10,10 @@ from .board import Explorer, Operation, button, cells, choice, heading, image, n
 
 OWN = "your own"
 SIDE = 28  # rows and columns of the image that one draws
-SOURCES = {"digit": "a digit", "photo": "the photograph", "drawing": "an image that I draw"}
+SOURCES = {"digit": "a digit", "photo": "the photograph", "drawing": "my drawing"}
 PHOTO = (slice(40, 552, 8), slice(0, 512, 8))  # reduced to 64 by 64: a function of nested loops takes no longer than a blink
 MOVES = {"ArrowUp": (-1, 0), "ArrowDown": (1, 0), "ArrowLeft": (0, -1), "ArrowRight": (0, 1)}
-WIDTH = 224
+WIDTH = 196
 
 
 def kernel_lab(conv2d=None):
@@ -137,8 +137,8 @@ class KernelLab(Explorer):
         return row(
             choice("source", "image", SOURCES, self.source),
             choice("name", "kernel", names, self.name),
-            button("turn", "Turn the kernel by half a turn"),
-            button("clear", "Clear the drawing", off=self.source != "drawing"),
+            button("turn", "Turn it by half a turn"),
+            button("clear", "Clear", off=self.source != "drawing"),
         )
 
     def _pictures(self, live):

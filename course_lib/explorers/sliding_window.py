@@ -29,11 +29,9 @@ LARGEST = {"image": 8, "kernel": 4}
 MOST_FRAMES = 12
 PACE = 900  # milliseconds for each window while it plays
 
-# Slips of the checks (`course_lib.checks.lesson_02`) that somebody can make with a pencil: those of one window, and those of where it lies.
-WINDOW_SLIPS = (
-    *("flipped-kernel", "transposed-kernel", "kernel-ignored", "mean-for-sum", "max-for-sum", "matrix-product"),
-    *("rows-flipped", "columns-flipped"),
-)
+# Slips of the checks (`course_lib.checks.lesson_02`) that somebody can make with a pencil: in a window, and in where it lies.
+LIKELY_SLIPS = ("flipped-kernel", "kernel-ignored", "mean-for-sum", "max-for-sum")
+RARE_SLIPS = ("transposed-kernel", "matrix-product", "rows-flipped", "columns-flipped")
 PADDING_SLIPS = ("never-padded", "edge-padding", "padded-with-ones", "mirror-padding", "reflect-padding", "wrap-padding")
 STRIDE_SLIPS = ("stride-ignored", "stride-plus-one", "kernel-as-stride", "dilation-for-stride", "pixels-skipped", "padding-ignored")
 DILATION_SLIPS = ("dilation-ignored", "one-gap-too-many", "stride-for-dilation", "both-stride-and-dilation")
@@ -83,15 +81,9 @@ class SlidingWindow(Explorer):
     @property
     def shape(self):
         """The output's size (oH, oW); (0, 0) where the window does not fit."""
-        from ..arithmetic import output_size
-
-        try:
-            return tuple(
-                output_size(n, k, self.options["padding"], self.options["stride"], self.options["dilation"])
-                for n, k in zip(self.image.shape, self.kernel.shape, strict=True)
-            )
-        except ValueError:
-            return 0, 0
+        padding, stride, dilation = self.options.values()  # by hand: an explorer can be made where the library's arithmetic is not
+        spare = [n + 2 * padding - dilation * (k - 1) - 1 for n, k in zip(self.image.shape, self.kernel.shape, strict=True)]
+        return tuple(n // stride + 1 for n in spare) if min(spare) >= 0 else (0, 0)
 
     def window(self, at):
         """The padded image's rows and columns, as an index, that the window of output `at` lies on."""
@@ -122,21 +114,20 @@ class SlidingWindow(Explorer):
         from ..checks.lesson_02 import CONV2D, CONV2D_DILATED, CONV2D_PADDED, CONV2D_STRIDED
 
         padding, stride, dilation = self.options.values()
-        plain = self.padded
-        for slip in _chosen(CONV2D, WINDOW_SLIPS):
-            yield slip.slug, slip.sentence, _value(slip.answer, (0, 0), plain[self.window(at)], self.kernel)
-        sign = "A minus sign got lost: a negative weight takes away what lies under it."
-        yield "sign-lost", sign, float((plain[self.window(at)] * np.abs(self.kernel)).sum())
+        padded, window = self.padded, self.padded[self.window(at)]
+        calls = [(CONV2D, LIKELY_SLIPS, (0, 0), (window, self.kernel))]  # exercise, slips, place, arguments
         if dilation == 1 and padding:
-            place = tuple(stride * i for i in at)
-            for slip in _chosen(CONV2D_PADDED, PADDING_SLIPS):
-                yield slip.slug, slip.sentence, _value(slip.answer, place, self.image, self.kernel, padding)
+            calls.append((CONV2D_PADDED, PADDING_SLIPS, tuple(stride * i for i in at), (self.image, self.kernel, padding)))
         if dilation == 1 and stride > 1:
-            for slip in _chosen(CONV2D_STRIDED, STRIDE_SLIPS):
-                yield slip.slug, slip.sentence, _value(slip.answer, at, self.image, self.kernel, padding, stride)
+            calls.append((CONV2D_STRIDED, STRIDE_SLIPS, at, (self.image, self.kernel, padding, stride)))
         if dilation > 1 and stride == 1:
-            for slip in _chosen(CONV2D_DILATED, DILATION_SLIPS):
-                yield slip.slug, slip.sentence, _value(slip.answer, at, plain, self.kernel, dilation)
+            calls.append((CONV2D_DILATED, DILATION_SLIPS, at, (padded, self.kernel, dilation)))
+        calls.append((CONV2D, RARE_SLIPS, (0, 0), (window, self.kernel)))
+        for exercise, slugs, place, arguments in calls:
+            for slip in _chosen(exercise, slugs):
+                yield slip.slug, slip.sentence, _value(slip.answer, place, *arguments)
+        sign = "A minus sign got lost: a negative weight takes away what lies under it."
+        yield "sign-lost", sign, float((window * np.abs(self.kernel)).sum())
 
     # ------------------------------------------------------------------------------------------------ what a reader does
 
