@@ -21,19 +21,19 @@ MOST_MEMORY = 1_000_000_000  # bytes that the grader's own process may take, wha
 
 THE_QUICK = """
 tag-skip-execution test-rewritten names-exchanged
-input-transformer display-hook-silent custom-exception forged-result do-execute-replaced reply-with-hostile-parent
+display-hook-silent custom-exception forged-result do-execute-replaced reply-with-hostile-parent
 check-code-swapped judge-patched builtins-patched numpy-comparisons-patched type-slots-cursed hand-judge-patched generic-numpy-patched
-equals-everything array-ufunc float-subclass class-lie masked-array hand-array-subclass generic-points-as-answer generic-array-changed
-generic-no-points-for-none
+equals-everything array-ufunc float-subclass class-lie hand-array-subclass generic-points-as-answer generic-array-changed
+generic-no-points-for-none generic-no-points-for-nothing
 reference-from-a-frame exercise-from-gc trace-function hand-expected-from-library generic-frame-constants
 modules-beside-and-imported modules-written-then-dies-while-judged socket-folder-links
 environment course-files network seed reference-source known-cases-only
-thread-publishes child-takes-over timer-signal late-answer-from-a-child
+thread-publishes child-takes-over late-answer-from-a-child
 known-cases-table replayed-with-the-seed check-as-an-oracle lazy-array array-changed-after-return cases-of-one-exercise-for-the-next
-library-conv2d library-by-importlib scipy-signal torch-functional source-executed reference-handed-in figures-compute-it
-huge-by-broadcast deep-nesting object-array strides-outside error-with-html error-that-fails generic-huge
-exit exit-while-judged kill-everybody endless-loop fork-bomb memory-bomb-while-judged output-of-200-mb quits generic-exits-the-checker
-forged-frames huge-lengths folder-taken kernel-side-says-changed kernel-side-unknown-kinds library-while-judged
+library-conv2d library-by-importlib scipy-signal torch-functional source-executed figures-compute-it
+huge-by-broadcast deep-nesting object-array error-with-html error-that-fails generic-huge
+exit exit-while-judged kill-everybody endless-loop fork-bomb memory-bomb-while-judged output-of-200-mb generic-exits-the-checker
+forged-frames folder-taken kernel-side-says-changed kernel-side-unknown-kinds library-while-judged
 """
 QUICK = THE_QUICK.split()  # in `make test`; the others are in `make test-slow`
 

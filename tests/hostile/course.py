@@ -42,7 +42,7 @@ LESSONS = {
     BACKWARD: _exercises("L7-1", "conv2d-backward", "max-pool2d-backward", "numpy-cnn", answered=("L7-1",), before=("pooling-forward",)),
     GENERIC: Lesson(
         (),
-        {"ex-first": ("check-first",), "ex-last": ("check-last",)},
+        {"ex-first": ("check-first",), "ex-choice": ("check-choice",), "ex-last": ("check-last",)},
     ),
 }
 

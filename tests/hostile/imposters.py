@@ -331,6 +331,12 @@ def shout(word): return Any('x')"""
         cells={"ex-choice": "choice = 'neither'"},
     ),
     Attack(
+        slug="generic-no-points-for-nothing",
+        lesson=GENERIC,
+        tries="The question is left unanswered, and the test's result is None.",
+        cells={"ex-choice": "choice = ...  # a word"},
+    ),
+    Attack(
         slug="generic-type-changed",
         lesson=GENERIC,
         tries="The function changes its argument's class, so that the test's own computation is the student's.",

@@ -152,7 +152,7 @@ for name, one in c.EXERCISES.items():
     ),
     Attack(
         slug="cases-told-later",
-        tries="The function keeps the arguments of hidden cases, and a later cell prints them.",
+        tries="The function keeps the arguments of hidden cases, and a later cell prints them, which is of no use to anybody else.",
         cells={
             "ex-conv2d": """SEEN = []
 def conv2d(image, kernel):
@@ -160,16 +160,14 @@ def conv2d(image, kernel):
     return 0"""
         },
         own=(("end", TELL + "SEEN and tell(len(SEEN), SEEN[-1])"),),
-        hides=(FOUND,),
     ),
     Attack(
         slug="cases-told-by-an-exception",
-        tries="The function raises an error whose text holds the arguments of a hidden case.",
+        tries="The function raises an error whose text holds the arguments of a case.",
         cells={
             "ex-conv2d": f"""def conv2d(image, kernel):
     raise ValueError({FOUND[:5]!r} + {FOUND[5:]!r}, image.tolist(), kernel.tolist())"""
         },
-        hides=(FOUND,),
     ),
     Attack(
         slug="cases-told-by-prints",
