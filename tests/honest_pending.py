@@ -25,12 +25,14 @@ class Student:
     shows: tuple = ()
     limits: dict = field(default_factory=dict)
 
+
 THE_QUICK = """
-model-answers warnings-and-stderr prints-when-called own-cells-that-fail magics helper-in-an-added-cell names-rebound-later own-checks
-goes-on-after-an-own-check compares-with-the-library leaves-at-the-end slow-but-allowed lambda partial object-that-is-called any-arguments decorators
-returns-lists returns-fractions returns-float32 returns-a-deque returns-a-list-of-ones-own returns-what-becomes-an-array
-hands-in-other-forms hands-as-a-namedtuple kernels-by-the-lessons-conv2d pytorch-in-other-forms backward-in-other-forms generic-in-other-forms
-endless-cell crash-in-one
+model-answers warnings-and-stderr prints-when-called own-cells-that-fail magics helper-in-an-added-cell
+names-rebound-later own-checks goes-on-after-an-own-check compares-with-the-library leaves-at-the-end slow-but-allowed
+lambda partial object-that-is-called any-arguments decorators returns-lists returns-fractions returns-float32
+returns-a-deque returns-a-list-of-ones-own returns-what-becomes-an-array hands-in-other-forms hands-as-a-namedtuple
+kernels-by-the-lessons-conv2d pytorch-in-other-forms backward-in-other-forms generic-in-other-forms endless-cell
+crash-in-one
 """
 QUICK = THE_QUICK.split()  # in `make test`; the others are in `make test-slow`
 
@@ -526,7 +528,11 @@ def conv2d_backward(d_out, x, kernel, stride=1, padding=0):
         costs={"check-trained-lenet": 0},
         limits={"timeout": 60, "notebook_seconds": 200},
     ),
-    Student("training-trained", TRAINING, limits={"timeout": 240, "notebook_seconds": 500},),
+    Student(
+        "training-trained",
+        TRAINING,
+        limits={"timeout": 240, "notebook_seconds": 500},
+    ),
     Student("generic-model-answers", GENERIC),
     Student(
         "generic-in-other-forms",
@@ -556,7 +562,6 @@ last = np.array(list(last))""",
         | OWN_PADDED,
         costs={"check-conv2d": 0},
         limits={"timeout": 10},
-       ,
     ),
     Student(
         "endless-cell",
@@ -607,7 +612,11 @@ def _parameters(item):
     return item.callspec.params if hasattr(item, "callspec") else {}
 
 
-@pytest.mark.parametrize("student", [pytest.param(one, id=one.slug, marks=() if one.slug in QUICK else pytest.mark.slow) for one in STUDENTS])
+def parameters():
+    return [pytest.param(one, id=one.slug, marks=() if one.slug in QUICK else pytest.mark.slow) for one in STUDENTS]
+
+
+@pytest.mark.parametrize("student", parameters())
 def test_an_honest_student_has_full_points(student, records, classroom):
     record, _ = records[student.slug].result()
     source = course.read(classroom.notebook("source", student.lesson))
