@@ -357,7 +357,11 @@ def put_in(notebook, record):
 
 
 def _read(path):
-    return nbformat.read(path, as_version=4) if path.is_file() else None
+    """A notebook of ours, or None where there is none or but a part of it."""
+    try:
+        return nbformat.read(path, as_version=4)
+    except (OSError, ValueError, nbformat.ValidationError):
+        return None
 
 
 def _grades(gradebook, lesson, student):

@@ -282,6 +282,24 @@ def test_a_grader_that_dies_between_two_steps(template, tmp_path, monkeypatch, s
     same_books(course, template)
 
 
+def test_half_a_graded_notebook_does_not_matter(template, tmp_path, monkeypatch):
+    course = copy(template, tmp_path / "course")
+
+    def dies(*arguments):
+        raise Died
+
+    for size in (0, 100):
+        with monkeypatch.context() as patch:
+            patch.setattr(grading, "_keep_judgements", dies)
+            with pytest.raises(Died):
+                list(grading.grade(course, ["01_numbers"], pool=Recorded(template)))
+        notebook = course.notebook("autograded", "01_numbers", "ada")
+        notebook.chmod(0o644)
+        os.truncate(notebook, size)
+    assert {one.state for one in grading.grade(course, ["01_numbers"], pool=Recorded(template))} == {"graded"}
+    same_books(course, template)
+
+
 @pytest.mark.parametrize("damage", [b'{"cells": ', b"\0" * 4000])
 def test_a_damaged_record_is_made_anew(template, tmp_path, damage):
     course = copy(template, tmp_path / "course")
