@@ -76,6 +76,8 @@ function render({ model, el }) {
     const template = document.createElement("template");
     template.innerHTML = `<div>${model.get("page")}</div>`;
     update(page, template.content.firstChild, busy);
+    // On each of them: JupyterLab looks for it from the focus upwards, and no further than to what a shortcut is for, which may be the focus.
+    page.querySelectorAll("button, input, select, [tabindex]").forEach((element) => (element.dataset.lmSuppressShortcuts = "true"));
     page.querySelectorAll("[data-grid]").forEach(oneStop);
     play();
   }

@@ -283,7 +283,8 @@ def _count(number, noun):
 
 
 def _way(down, right):
-    return f"{down} down, {right} right"
+    """How far something was moved, short enough for a caption."""
+    return f"↓{down} →{right}"
 
 
 def _gray(caption, values):

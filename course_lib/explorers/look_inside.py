@@ -189,7 +189,8 @@ class LookInside(Explorer):
     def _told(self, pixels, chances, live):
         text = f"The network says {chances.argmax()}, with a probability of {_share(chances.max())}." if pixels.any() else NO_INK
         if any(self.moved):
-            text += f" Moved {self.moved[0]} down, {self.moved[1]} right."
+            ways = (("up", "down"), ("left", "right"))
+            text += f" Moved {', '.join(f'{abs(n)} {names[n > 0]}' for n, names in zip(self.moved, ways, strict=True) if n)}."
             if self.before:
                 text += f" Before that it said {self.before[0]}, {_share(self.before[1])}."
         if live and self.pen:
