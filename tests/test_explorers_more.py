@@ -452,6 +452,14 @@ def test_moving_is_torchs_roll_and_comes_back():
     np.testing.assert_array_equal(explorer.pixels(), digit)
 
 
+def test_the_film_shows_an_answer_that_changes():
+    told = re.findall(
+        r"The network says (\d), with a probability of [^.]+\. Moved 4 down, 4 right\. Before that it said (\d)", LookInside().still()
+    )
+    ((now, before),) = told
+    assert now != before == str(load_mnist("test")[1][4])
+
+
 def test_the_answer_changes_when_the_digit_moves_far():
     explorer = LookInside()
     for _ in range(9):

@@ -13,6 +13,7 @@ from .board import Explorer, button, film, heading, image, panel, remark, row, s
 SIZE, MARGIN = 28, 14  # the network's image, and how much paper lies beyond it on each side: what moves out can come back
 PEN = 1.2  # pixels, half of a stroke's width; MNIST's strokes are two to three pixels wide
 CANVAS = 252  # pixels on the page
+CHANGES = 4  # the number of a test digit that is read as another one when it has moved four pixels down and to the right
 COLUMNS, GAP = 8, 0.35  # maps in a line, and the gray between them
 NO_INK = "Nothing is drawn yet."
 HOW = (
@@ -179,7 +180,9 @@ class LookInside(Explorer):
         frames = []
         for shift in range(5):
             frame = copy.copy(self)
-            frame.before, frame.moved = self._answer() if shift else None, (shift, shift)
+            frame.sample, frame.paper = CHANGES, None
+            frame.before = frame._answer() if shift else None
+            frame.moved = shift, shift
             frames.append(frame.page(live=False))
         return film(frames, seconds=1.5)
 
@@ -267,7 +270,7 @@ def _bars(chances):
             f"<td style='padding:0 0 0 0.5em;text-align:right;white-space:nowrap'>{_share(chance)}</td>"
         )
         lines.append(f"<tr style='font-weight:{weight}'>{cells}</tr>")
-    return f"<table style='border-collapse:collapse;margin:0;font-size:inherit'><tbody>{''.join(lines)}</tbody></table>"
+    return f"<table style='border-collapse:collapse;margin:0;font-size:inherit;color:inherit'><tbody>{''.join(lines)}</tbody></table>"
 
 
 def _stage(name, values):

@@ -198,13 +198,13 @@ class ReceptiveField(Explorer):
                     button("remove", "Remove the last layer", off=len(self.layers) == 1),
                 )
             )
-        parts += [
-            said(self.refused or self._told(sizes, seen, chosen), "bad" if self.refused else ""),
-            remark(f"1, and each layer’s steps times their length: {working(below)}." if below else ""),
-            self._students(below),
-            row(*maps),
-            remark("Click a value in any map, or go to a map with Tab and move with the arrow keys." if live else ""),
-        ]
+        parts.append(said(self.refused or self._told(sizes, seen, chosen), "bad" if self.refused else ""))
+        parts.append(remark(f"1, and each layer’s steps times their length: {working(below)}." if below else ""))
+        if self.function:
+            parts.append(self._students(below))
+        parts.append(row(*maps))
+        if live:
+            parts.append(remark("Click a value in any map, or go to a map with Tab and move with the arrow keys."))
         return "".join(parts)
 
     def still(self):
@@ -269,8 +269,8 @@ class ReceptiveField(Explorer):
         return text + "."
 
     def _students(self, below):
-        """What the student's function says of the same layers; an empty line without one, so that the page keeps its order."""
-        if not self.function or not below:
+        """What the student's function says of the same layers; of none an empty line, so that the page keeps its order."""
+        if not below:
             return remark("")
         pairs = [(layer.span, layer.stride) for layer in below]
         answer, trouble = ask(self.function, self.name, pairs)
