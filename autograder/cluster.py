@@ -161,7 +161,7 @@ class Pool:
         settings["distributed.deploy.lost-worker-timeout"] = "1 day"  # a slow machine's worker may take its time to come back
         self._settings = dask.config.set(settings)  # it holds until it is closed: Dask asks for them at any time
         self._cluster = LocalCluster(
-            n_workers=self.workers,
+            n_workers=0,
             threads_per_worker=1,
             host="127.0.0.1",
             dashboard_address=None,
@@ -172,6 +172,7 @@ class Pool:
             silence_logs=logging.CRITICAL,
             preload="autograder.cluster",
         )
+        self._cluster.scale(self.workers)  # and not at once: one that is killed while it starts would be an error of the whole
         self._client = Client(self._cluster, set_as_default=False)
 
     def _join(self, unsafe):
@@ -267,7 +268,7 @@ class Pool:
 
     def _next(self, ended, running):
         """Wait for a task to end. Where all workers of this machine are gone and none comes back, start others."""
-        alive = time.monotonic()
+        alive, starts = time.monotonic(), 0
         while True:
             with contextlib.suppress(queue.Empty):
                 future, outcome = ended.get(timeout=1)
@@ -276,11 +277,14 @@ class Pool:
             if not self._cluster or self._cluster.scheduler.workers:
                 alive = time.monotonic()
             elif time.monotonic() - alive > MOST_SILENCE:
+                starts += 1
+                if starts == MOST_DEATHS:
+                    raise CourseError("No worker starts on this machine. Is there memory left? What was graded is kept.")
                 self.close()
                 self._start()
                 for _, name, task, deaths in [running.pop(key) for key in list(running)]:
                     self._submit(name, task, deaths, running, ended)
-                alive = time.monotonic()
+                alive = time.monotonic() + PATIENCE
 
     def close(self):
         """End the workers that were started here, at once, with all that they run."""
