@@ -315,7 +315,8 @@ def choice(do, label, options, value):
     """A list to choose from; `options` are texts, or a dict from values to texts."""
     options = options if isinstance(options, dict) else {option: option for option in options}
     entries = (f"<option value='{escape(k)}'{' selected' * (str(k) == str(value))}>{escape(v)}</option>" for k, v in options.items())
-    return f"<label class='explorer-control'><span>{escape(label)}</span><select data-do='{do}'>{''.join(entries)}</select></label>"
+    field = f"<select data-do='{do}' aria-label='{escape(label)}'>"
+    return f"<label class='explorer-control'><span>{escape(label)}</span>{field}{''.join(entries)}</select></label>"
 
 
 def switch(do, label, on):
