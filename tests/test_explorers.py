@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -238,13 +239,19 @@ def test_wrong_numbers_are_shown_and_said():
     assert trouble == f"At row 0, column 0 your <lambda> gives {values[0, 0]:.0f}; the window’s products add up to {first:.0f}."
 
 
-def test_a_function_that_never_ends_is_stopped(monkeypatch):
+@pytest.mark.parametrize("workers", [0, 1], ids=["main thread", "another thread"])
+def test_a_function_that_never_ends_is_stopped(workers, monkeypatch):
     def forever(image, kernel):
         while True:
             time.sleep(0.01)
 
     monkeypatch.setattr(board, "SECONDS", 0.2)
-    values, trouble = board.Operation(forever)(IMAGE, KERNEL)
+    operation = board.Operation(forever)
+    if workers:
+        with ThreadPoolExecutor(workers) as threads:  # as JupyterLab has a kernel answer while a cell runs
+            values, trouble = threads.submit(operation, IMAGE, KERNEL).result(timeout=60)
+    else:
+        values, trouble = operation(IMAGE, KERNEL)
     assert "did not finish" in trouble
     np.testing.assert_allclose(values, by_torch(IMAGE, KERNEL))
 

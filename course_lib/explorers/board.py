@@ -44,11 +44,14 @@ explorers are plain text, and most of the library lies elsewhere.
 """
 
 import base64
+import contextlib
+import ctypes
 import functools
 import html
 import inspect
 import io
 import os
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -214,7 +217,7 @@ class Operation:
             return right, f"Your {self.name} takes no {' and no '.join(missing)}: these are the library’s numbers."
         case = Case((np.array(image, dtype=float), np.array(kernel, dtype=float)), needed)
         try:
-            with time_limit(SECONDS):
+            with time_limit(SECONDS), _thread_limit(SECONDS, TimeLimitReached):
                 outcome = call(self.function, case, Sink())
         except TimeLimitReached:
             return right, f"Your {self.name} did not finish in {SECONDS:.0f} seconds: these are the library’s numbers."
@@ -233,6 +236,33 @@ class Operation:
             outcome.value,
             f"At row {wrong[0]}, column {wrong[1]} your {self.name} gives {got}; the window’s products add up to {expected}.",
         )
+
+
+@contextlib.contextmanager
+def _thread_limit(seconds, reached):
+    """Raise `reached` in the code inside after so many seconds, outside the main thread: there no timer's signal comes.
+
+    JupyterLab lets a kernel answer an explorer in a thread of its own, while a cell runs.
+    """
+    if threading.current_thread() is threading.main_thread():
+        yield
+        return
+    ended, lock, thread = False, threading.Lock(), threading.get_ident()
+
+    def stop():
+        with lock:
+            if not ended:
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(reached))
+
+    timer = threading.Timer(seconds, stop)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        with lock:
+            ended = True
+        timer.cancel()
 
 
 def library_conv2d(image, kernel, padding=0, stride=1, dilation=1):
