@@ -225,7 +225,7 @@ class ReceptiveField(Explorer):
     def _panel(self, level, sizes, seen, chosen, live):
         size, name, margin = sizes[level], self._name(level), self._margin(level)
         field, step = span(self.layers[:level]), jumps(self.layers)[level]
-        facts = f"A value sees {field}×{field}, and neighbors lie {step} px apart." if level else ""
+        facts = f"{size}×{size} values, each sees {field}×{field}, {step} px apart" if level else f"{size}×{size} pixels"
         if level > self.level:
             marks = np.zeros((size + 2 * margin,) * 2)
             inner = None
@@ -243,12 +243,12 @@ class ReceptiveField(Explorer):
         label += ": arrow keys choose one" if live else f", {np.count_nonzero(marks)} of them marked"
         attributes += f" role='{'application' if live else 'img'}' aria-label='{escape(label)}'"
         picture = _map_svg(size, margin, marks, inner, None if level else _digit(), attributes)
-        parts = [picture, f"<p class='explorer-note' style='max-width:11.5em'>{facts}</p>"]
+        parts = [picture, f"<p class='explorer-note' style='max-width:8.2em'>{facts}</p>"]
         if live and level:
             layer = self.layers[level - 1]._asdict()
             fields = [choice(f"layer-{level - 1}-{name}", name, list(values), layer[name]) for name, values in CHOICES.items()]
             parts.append(f"<div style='display:grid;gap:0.2em;justify-items:end;width:max-content'>{''.join(fields)}</div>")
-        return panel(f"{name}, {size}×{size}", *parts)
+        return panel(name, *parts)
 
     def _told(self, sizes, seen, chosen):
         place = f"Row {chosen[0]}, column {chosen[1]} of {self._name(self.level)}"
@@ -328,7 +328,7 @@ def _digit():
 def _map_svg(size, margin, marks, chosen, image, attributes):
     """A map as cells, the marked ones the stronger the more ways lead to them, with its padding around it."""
     whole, corner = size + 2 * margin, -margin
-    width = max(105, 7 * whole)
+    width = max(108, 6 * whole)
     parts = []
     if margin:
         parts.append(f"<rect x='{corner}' y='{corner}' width='{whole}' height='{whole}' fill='var(--shade, #eceef1)'/>")
