@@ -24,9 +24,9 @@ INSTRUCTOR := $(wildcard autograder/cli.py)
 .PHONY: help
 help:
 	@echo "make ...        what it does"
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  %-12s  %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s  %s\n", $$1, $$2}' Makefile
 ifneq ($(INSTRUCTOR),)
-	@awk -F ':.*#! ' '/^[a-z]+:.*#! /{printf "  %-12s  %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*#! ' '/^[a-z-]+:.*#! /{printf "  %-12s  %s\n", $$1, $$2}' Makefile
 endif
 	@echo "LESSON is a folder's name or its number; PORT=9999 and PYTHON=python3.12 choose; TORCH=cpu installs torch without CUDA."
 
@@ -77,7 +77,7 @@ reset: setup ## start a lesson again: make reset LESSON=2 (your old copy goes to
 
 # ---------------------------------------------------------------- instructors and authors
 ifneq ($(INSTRUCTOR),)
-.PHONY: release collect grade status doctor feedback report table formgrader bundle demo text notebook test proofs mutants lint lock
+.PHONY: release collect grade status doctor feedback report table formgrader bundle demo text notebook book book-student test proofs mutants lint lock
 release: setup #! make notebooks/ from solutions/, without the answers (LESSON=2 DUE="2026-03-01 23:59")
 	@$(PY) -m autograder release $(LESSON) $(if $(DUE),--due "$(DUE)")
 
@@ -117,6 +117,12 @@ text: setup #! write a lesson as a Python file to edit: make text LESSON=2
 
 notebook: setup #! write the notebook back from that file: make notebook LESSON=2
 	@$(PY) -m autograder notebook $(LESSON)
+
+book: setup #! make the book, from solutions/ with folded answers, in book/_build/book/
+	@$(PY) -m book.build
+
+book-student: setup #! make the same without answers, from notebooks/, in book/_build/student/
+	@$(PY) -m book.build --student
 
 test: lint #! run every test
 	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder

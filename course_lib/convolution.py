@@ -323,7 +323,7 @@ def sliding_windows(x, kernel_size, stride=(1, 1), dilation=(1, 1)):
 
 
 def add_windows(windows, size, stride=(1, 1), dilation=(1, 1)):
-    """Return maps (N, C, *size) with every window added where `sliding_windows` takes it from: the adjoint of `sliding_windows`.
+    """Return maps ``(N, C, *size)`` with every window added where `sliding_windows` takes it from: the adjoint of `sliding_windows`.
 
     Windows that overlap add up; cells in no window stay 0. `windows` is (N, C, H_out, W_out, kH, kW).
     """

@@ -475,7 +475,7 @@ class CodeExercise(Exercise):
     parts : mapping of str to float
         Shares of the score, which add up to 1. A part counts when all its cases are right, and only if "core" does.
     explain : callable, optional
-        From (index, *args, **kwargs) of a case to a `Working`.
+        From ``(index, *args, **kwargs)`` of a case to a `Working`.
     exact : bool
         True where the answer is a count and must be exact.
     truth : bool
@@ -485,7 +485,7 @@ class CodeExercise(Exercise):
     tensors : bool
         True for a function of torch tensors: the arrays of a case reach it as float32 tensors (whole numbers as int64).
     observe : callable, optional
-        From (returned value, *args, **kwargs) to the array that is compared, where the function returns an object such as a
+        From ``(returned value, *args, **kwargs)`` to the array that is compared, where the function returns an object such as a
         torch module. What it raises counts as the function's own error.
     """
 
