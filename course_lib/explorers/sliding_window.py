@@ -149,6 +149,12 @@ class SlidingWindow(Explorer):
         return self._computed
 
     @property
+    def wrong(self):
+        """Where the function's values are not the sums of the products (oH, oW)."""
+        right = library_conv2d(self.image, self.kernel, **self.options)
+        return ~np.isclose(self.output[0], right, rtol=1e-4, atol=1e-5)
+
+    @property
     def done(self):
         return bool(self.seen.all())
 
@@ -304,8 +310,7 @@ class SlidingWindow(Explorer):
         now = np.zeros(self.shape, dtype=bool)
         now[self.at] = True
         values, _ = self.output
-        right = library_conv2d(self.image, self.kernel, **self.options)
-        wrong = self.seen & ~np.isclose(values, right, rtol=1e-4, atol=1e-5)
+        wrong = self.seen & self.wrong
         blanks = {place: "?" if place == self.at else "·" for place in np.ndindex(*self.shape) if not self.seen[place]}
         products = self.products(self.at)
         return row(
@@ -332,7 +337,9 @@ class SlidingWindow(Explorer):
             told = f"{self.judgement[0]} {told}".strip() if self.judgement[1] != "bad" else f"{self.judgement[0]} {told}"
         else:
             told = self.judgement[0] or f"What goes at row {i}, column {j} of the output?"
-        _, trouble = self.output
+        wrong = self.wrong
+        # a wrong value is told when it can be seen: before, it would answer the question
+        trouble = "" if wrong.any() and not (wrong & self.seen).any() else self.output[1]
         return said(told, self.judgement[1]) + remark(trouble, "bad" if trouble else "")
 
     def written_out(self, at):
