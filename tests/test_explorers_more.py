@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 
 import nbformat
 import numpy as np
@@ -326,6 +327,19 @@ def test_a_students_functions_are_used(functions, told):
     shown = text_of(set_up(**functions).page(live=True))
     assert "using your" in shown or "and your" in shown
     assert told in shown
+
+
+def test_a_function_that_never_ends_is_stopped_in_the_thread_of_a_widget(monkeypatch):
+    def endless(layers):
+        while True:
+            pass
+
+    monkeypatch.setattr("course_lib.explorers.asking.SECONDS", 0.2)
+    shown = []
+    thread = threading.Thread(target=lambda: shown.append(explorers.receptive_field(function=endless).page(live=True)), daemon=True)
+    thread.start()
+    thread.join(timeout=60)
+    assert "Your endless did not finish" in text_of(shown[0])
 
 
 # ------------------------------------------------------------------------------------------------ look inside

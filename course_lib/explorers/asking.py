@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .board import SECONDS
+from .board import SECONDS, _thread_limit
 
 
 def named(function, parameter):
@@ -37,7 +37,7 @@ def ask(function, name, *args):
 
     case = Case(tuple(np.array(arg) if isinstance(arg, np.ndarray) else arg for arg in args))
     try:
-        with time_limit(SECONDS):
+        with time_limit(SECONDS), _thread_limit(SECONDS, TimeLimitReached):
             outcome = call(function, case, Sink())
     except TimeLimitReached:
         return None, f"Your {name} did not finish in {SECONDS:.0f} seconds."
