@@ -1,7 +1,8 @@
 """The student edition of the library: what a student's kernel gets to see of `course_lib` and of the data while it is graded.
 
 Everything is there, and every function can be called. But the functions that are answers of exercises are computed elsewhere
-(`jailed.library`), which refuses while an answer is judged; the checks with their right answers are left out; and in place of MNIST's
+(`jailed.library`), which refuses while an answer is judged; the checks with their right answers are left out, as are the figures and
+the explorers; and in place of MNIST's
 test digits there are training digits, so that no network can have seen what it is tested on.
 """
 
@@ -26,6 +27,7 @@ INSIDE = "/grading"  # where `jailed` lies in a jail
 
 ELSEWHERE = {"arithmetic": ("whole_number", "pair"), "convolution": (), "pooling": ()}  # modules, with what of them stays in the kernel
 LEFT_OUT = {"models": ("LeNet5",)}  # what an exercise asks for, and cannot be computed elsewhere
+REPLACED = {"checks": "checks.py", "figures": "figures.py", "explorers": "figures.py"}  # packages, with what of `jailed` stands for them
 PACKAGES = ("torch", "torchvision", "scipy")  # what convolves; a lesson that imports none of them is worked without any
 STAND_INS = slice(50_000, 60_000)  # the training digits in the place of test digits
 
@@ -42,7 +44,7 @@ def folder():
 def write(place):
     """Write the edition into a folder."""
     library = place / "course_lib"
-    unseen = shutil.ignore_patterns("__pycache__", "checks", "install.py", "workspace.py", "__main__.py")
+    unseen = shutil.ignore_patterns("__pycache__", *REPLACED, "install.py", "workspace.py", "__main__.py")
     shutil.copytree(LIBRARY, library, ignore=unseen)
     for name, staying in ELSEWHERE.items():
         path = library / f"{name}.py"
@@ -50,8 +52,9 @@ def write(place):
     for name, classes in LEFT_OUT.items():
         path = library / f"{name}.py"
         path.write_text(without(path.read_text(encoding="utf-8"), classes), encoding="utf-8")
-    (library / "checks").mkdir()
-    shutil.copy(JAILED / "checks.py", library / "checks" / "__init__.py")
+    for name, by in REPLACED.items():
+        (library / name).mkdir()
+        shutil.copy(JAILED / by, library / name / "__init__.py")
     _write_data(place)
     for name in PACKAGES:
         empty = place / "without" / name / name

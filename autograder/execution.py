@@ -36,7 +36,7 @@ from traitlets import Enum, Integer
 from . import edition, sandbox
 
 GRACE = 10  # seconds after a cell's limit until the kernel is killed from outside
-MOST_RESTARTS = 3
+MOST_RESTARTS = 8
 MAY_TAKE = re.compile(r"may-take-(\d{1,3})-s")  # a cell's tag in the release, where training takes longer than other cells may
 REASONS = {"CellTimeoutError", "KernelDied", "NotRun", "NoVerdict"}  # error names that this module gives, each with a plain reason
 
@@ -81,6 +81,7 @@ class BoundedExecute(Execute):
         self._seconds = self.notebook_seconds + sum(allowance(cell) for cell in nb.cells)
         self._deadline = time.monotonic() + self._seconds
         self._ran = []  # indices of cells to run again in a fresh kernel
+        self.reasons = {}  # by cell id, why it was stopped or not run
         self._restarts = 0
         self.timeout_func = self._limit
         return super().preprocess(nb, resources, km)
@@ -95,27 +96,35 @@ class BoundedExecute(Execute):
             return cell, resources
         cell.outputs, cell.execution_count = [], None
         if self._restarts > MOST_RESTARTS:
-            cell.outputs = [error("NotRun", f"Not run: the kernel had already stopped {self._restarts} times in this notebook.")]
+            cell.outputs = [self._note(cell, "NotRun", f"Not run: the kernel had already stopped {self._restarts} times in this notebook.")]
         elif time.monotonic() >= self._deadline:
-            cell.outputs = [error("NotRun", f"Not run: the cells before it took all of the notebook's {self._seconds} seconds.")]
+            cell.outputs = [self._note(cell, "NotRun", f"Not run: the cells before it took all of the notebook's {self._seconds} seconds.")]
         elif self._run(cell, index) and not utils.is_grade(cell):
             self._ran.append(index)
         return cell, resources
 
+    def _note(self, cell, name, reason):
+        """An output that says why a cell was not run."""
+        self.reasons[cell.id] = reason
+        return error(name, reason)
+
     def _run(self, cell, index):
         """Run one cell. Returns whether it came to an end by itself."""
         limit, self._timed_out, self._kept = self._limit(cell), False, 0
-        stopped = f"Stopped after {limit} seconds. Does a loop never end?"
-        self.error_on_timeout = {"ename": "CellTimeoutError", "evalue": stopped, "traceback": [stopped]}
+        told = f"Stopped after {limit} seconds. Does a loop never end?"
+        self.error_on_timeout = {"ename": "CellTimeoutError", "evalue": told, "traceback": [told]}
         watchdog = threading.Timer(limit + GRACE, self._kill)  # nbclient does not see to its own limits while output floods in
         watchdog.daemon = True
         watchdog.start()
         start = time.monotonic()
         try:
             self.execute_cell(cell, index, store_history=True)
+            if self._timed_out:
+                self.reasons[cell.id] = told
             return not self._timed_out
         except Exception as problem:  # whatever a hand-in can make nbclient stumble over: the cell scores nothing, the rest goes on
             failure = self._failure(problem, limit, time.monotonic() - start)
+            self.reasons[cell.id] = failure.evalue
         finally:
             watchdog.cancel()
         cell.outputs = [*(output for output in cell.outputs if output.output_type not in ("error", "execute_result")), failure]
@@ -270,7 +279,7 @@ class Checker:
         if unsafe:
             surroundings = {**os.environ, "PYTHONPATH": str(edition.JAILED.parent)}
         else:
-            surroundings = None
+            surroundings = sandbox.OUTSIDE
             shown = (*sandbox.View().shown, (edition.JAILED, f"{edition.INSIDE}/jailed"))
             view = sandbox.View(shown, (channel,), (("PYTHONPATH", edition.INSIDE),))
             command = sandbox.jailed(command, view, sandbox.environment(), bounded=self._group.bounds_processes)
@@ -390,6 +399,8 @@ class TrustedExecute(BoundedExecute):
             verdict = self._judged(cell, self._tests.get(cell.id, cell.source))
             verdict["of"], verdict["seconds"] = float(cell.metadata.nbgrader.points), round(time.monotonic() - start, 3)
             self.verdicts[cell.id] = verdict
+            if verdict["state"] == "stopped":
+                self.reasons[cell.id] = verdict["message"]
             cell.outputs, cell.execution_count = outputs_of(verdict), None
         else:
             super().preprocess_cell(cell, resources, index)
@@ -470,7 +481,8 @@ class TrustedExecute(BoundedExecute):
                 continue
             except Exception:  # a message that makes no sense
                 continue
-            if (answer.get("parent_header") or {}).get("msg_id") == message:
+            parent = answer.get("parent_header")
+            if isinstance(parent, dict) and parent.get("msg_id") == message:
                 return True
 
     async def _drain(self):
@@ -555,7 +567,7 @@ def execute(task):
         "lesson": task["lesson"],
         "cells": {cell.id: {"outputs": cell.outputs, "seconds": runner.seconds.get(cell.id, 0.0)} for cell in codes},
         "verdicts": runner.verdicts,
-        "notes": [f"{cell.id}: {o.evalue}" for cell in codes for o in cell.outputs if o.output_type == "error" and o.ename in REASONS],
+        "notes": [f"{name}: {reason}" for name, reason in runner.reasons.items()],
         "seconds": round(time.monotonic() - start, 2),
         "cpu_seconds": round(runner.cpu_seconds, 2),
         "peak_memory": runner.peak_memory,

@@ -24,6 +24,7 @@ from .course import CourseError
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 HOME = "/home/student"
+OUTSIDE = {"PATH": "/usr/local/bin:/usr/bin:/bin"}  # the environment of bubblewrap itself, which the jailed can read
 MB = 1 << 20
 
 
@@ -336,7 +337,7 @@ class JailedProvisioner(LocalProvisioner):
         self._info = read, write
         command = jailed(kwargs.pop("cmd"), view, environment(**asked), info=write, bounded=self._group.bounds_processes)
         kwargs["cmd"] = self._group.entering(command)
-        kwargs["cwd"], kwargs["pass_fds"] = "/", (write,)
+        kwargs["cwd"], kwargs["pass_fds"], kwargs["env"] = "/", (write,), OUTSIDE
         return kwargs
 
     async def launch_kernel(self, cmd, **kwargs):

@@ -41,10 +41,19 @@ class StudentGone(BaseException):
 
 
 class Session:
-    """A connection to the student's kernel for the length of one check."""
+    """A connection to the student's kernel for the length of one check.
 
-    def __init__(self, listener):
+    Parameters
+    ----------
+    listener : socket.socket
+    writes_back : bool
+        Whether a function that changes its arguments changes them here. The library's checks look for that, and hand out copies. Other
+        tests may compare an answer with what they gave, which must stay as it was.
+    """
+
+    def __init__(self, listener, writes_back=True):
         self._listener = listener
+        self.writes_back = writes_back
         self._connection = None
         self._number = 0
         self.printed = 0
@@ -89,12 +98,13 @@ class Session:
             raise StudentError(str(error)) from None
 
     def call(self, handle, args, kwargs, **more):
-        """Call what a handle stands for. Changes that it makes to its arguments are made here too."""
+        """Call what a handle stands for. With `writes_back`, changes that it makes to its arguments are made here too."""
         answer = self.ask(do="call", handle=handle, **_packed(args, kwargs), **more)
         printed = answer.get("printed")
         if isinstance(printed, int) and printed > 0:
             sys.stdout.write(" " * min(printed, 1000))
-        _take_over(answer.get("changed"), [*args, *kwargs.values()])
+        if self.writes_back:
+            _take_over(answer.get("changed"), [*args, *kwargs.values()])
         if "error" in answer:
             raise _as_error(answer["error"])
         return self.value(answer)
@@ -305,7 +315,7 @@ class Service(threading.Thread):
         Its socket.
     """
 
-    MODULES = ("arithmetic", "convolution", "pooling")
+    MODULES = ("arithmetic", "convolution", "pooling", "figures.drawing")
     MOST_CLIENTS = 8
 
     def __init__(self, path):
@@ -451,15 +461,15 @@ def judge(request, given, listener, service):
     """Run one test cell and say what its answer has earned, as a dict of the fields of a record's verdict."""
     from course_lib import arithmetic, checks
 
-    session = Session(listener)
     most = request["points"]
     start = time.monotonic()
     exercise = _exercise(request["source"], checks)
+    session = Session(listener, writes_back=exercise is not None)
     service.allowed = frozenset(getattr(exercise, "may_call", ())) | (_public(arithmetic) - {getattr(exercise, "name", "")})
     sink = io.StringIO()
     try:
         with contextlib.redirect_stdout(sink), contextlib.redirect_stderr(sink):
-            found = _verdict(_run(request["source"], Names(given, session)), most)
+            found = _verdict(_run(request["source"], Names(given, session)), most, _tells_by_raising(request["source"]))
     except StudentGone as problem:
         found = {"points": 0.0, "state": "stopped", "message": str(problem)}
     except MemoryError:
@@ -470,7 +480,7 @@ def judge(request, given, listener, service):
         found = {"points": 0.0, "state": "undone", "message": "This one is not done yet."}
     except NameError as problem:
         found = {"points": 0.0, "state": "undone", "message": f"There is no variable {problem.name!r} in this notebook."}
-    except Exception as problem:
+    except (Exception, SystemExit) as problem:
         line = getattr(problem, "student_line", None)
         where = f" in your line {line[0]}: {line[1]}" if line else ""
         found = {"points": 0.0, "state": "wrong", "message": f"It raised {type(problem).__name__}: {str(problem)[:300]}{where}"}
@@ -503,8 +513,18 @@ def _run(source, names):
     return eval(compile(ast.Expression(last.value), "<check>", "eval"), names) if last else None
 
 
-def _verdict(result, most):
-    """What a test cell's result means: a verdict of the library says it all, a number is points, and no result means that all went well."""
+def _tells_by_raising(source):
+    """Whether a test cell ends in a statement, or a call such as ``assert_equal(...)``: then no result means that all went well."""
+    body = ast.parse(source).body
+    if not body or not isinstance(body[-1], ast.Expr):
+        return True
+    function = getattr(body[-1].value, "func", None)
+    name = getattr(function, "attr", getattr(function, "id", ""))
+    return name.lower().startswith("assert") or name in ("print", "display")
+
+
+def _verdict(result, most, tells_by_raising=False):
+    """What a test cell's result means: a verdict of the library says it all, a number is points, and nothing may be all or nothing."""
     from course_lib.checks import Verdict
 
     if isinstance(result, Verdict):
@@ -524,7 +544,7 @@ def _verdict(result, most):
             "card": shown._repr_html_(),
             "text": str(shown),
         }
-    if result is None:
+    if result is None and tells_by_raising:
         return {"points": most, "state": "right", "message": ""}
     if isinstance(result, (int, float, np.number)) and not isinstance(result, bool) and 0 <= float(result) <= most:
         earned = float(result)
