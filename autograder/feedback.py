@@ -26,7 +26,7 @@ LONGEST_OUTPUT = 12_000  # characters of one output
 MOST_OUTPUTS = 40  # of a cell
 LARGEST_IMAGE = 4_000_000  # bytes
 MOST_PIXELS = 25_000_000
-ROOM = {"text": 600_000, "images": 25_000_000}  # characters and bytes of a whole page
+ROOM = {"text": 600_000, "images": 25_000_000, "tags": 30_000}  # characters, bytes and tags of a whole page
 STATES = {
     "right": "right",
     "partly": "partly right",
@@ -103,6 +103,11 @@ class Room:
         most = max(0, min(most, self.left["text"]))
         self.left["text"] -= min(len(text), most)
         return text[:most], len(text) <= most
+
+    def tags(self, html):
+        """Whether there is room for as many tags as some HTML has."""
+        self.left["tags"] -= html.count("<")
+        return self.left["tags"] >= 0
 
     def image(self, size):
         """Whether there is room for an image of this many bytes."""

@@ -43,11 +43,13 @@ def watch(page):
     """A list in which dialogs, windows, errors and requests to other machines will be written, as they come."""
     events = []
 
-    def asked(request):
-        if not re.match(r"(data|blob|file|about):|(http|ws)://127\.0\.0\.1:\d+/", request.url):
+    def told(request):
+        """A request that has ended; one that the page's policy forbids ends before it is sent."""
+        if request.failure != "csp" and not re.match(r"(data|blob|file|about):|(http|ws)://127\.0\.0\.1:\d+/", request.url):
             events.append(f"request: {request.url[:200]}")
 
-    page.on("request", asked)
+    page.on("requestfinished", told)
+    page.on("requestfailed", told)
     page.on("dialog", lambda dialog: (events.append(f"dialog: {dialog.message}"), dialog.dismiss()))
     page.on("popup", lambda popup: events.append(f"window: {popup.url}"))
     page.on("pageerror", lambda error: events.append(f"error: {error}"))
