@@ -124,8 +124,11 @@ book: setup #! make the book, from solutions/ with folded answers, in book/_buil
 book-student: setup #! make the same without answers, from notebooks/, in book/_build/student/
 	@$(PY) -m book.build --student
 
-test: lint #! run every test
+test: lint #! run every test but the slow ones
 	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+test-slow: setup #! run the slow tests: all of the hostile corpus, honest hand-ins in every style
+	@$(PY) -m pytest -m slow
 
 proofs: setup #! try the checks on known answers and write book/proofs.md
 	@$(PY) -m tests.proofs
