@@ -71,7 +71,7 @@ async def run(path, forgiving):
         try:
             await client.async_execute(stderr=subprocess.DEVNULL)  # where a kernel tells of its own affairs
         except CellExecutionError as error:
-            raise BookError(f"{path.relative_to(ROOT)} does not run:\n{error}") from None
+            raise BookError(f"{path.parent.parent.name}/{path.name} does not run:\n{error}") from None
     return notebook
 
 

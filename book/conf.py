@@ -43,6 +43,7 @@ html_theme = "sphinx_book_theme"
 html_title = "Learning to See"
 html_static_path = ["_static", str(_mathjax)]
 html_css_files = ["book.css"]
+html_js_files = ["book.js"]
 html_favicon = "_static/eye.svg"
 html_logo = "_static/eye.svg"
 html_copy_source = False  # the sources of the pages are made; the real ones are in the project
