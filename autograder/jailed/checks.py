@@ -7,8 +7,8 @@ EXERCISES = {}
 class Verdict:
     """What `check` gives in a graded run: no verdict."""
 
-    passed = misconception = failure = None
-    score = earned = 0.0
+    passed, score, earned = True, 1.0, 0.0  # so that a cell goes on that goes on when all is right
+    misconception = failure = None
     message = TEXT
     title = sentence = advice = name = ""
 

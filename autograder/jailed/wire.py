@@ -6,6 +6,8 @@ anything is decoded, an array is bytes with a number type and a shape that must 
 
 import base64
 import binascii
+import collections
+import contextlib
 import json
 import math
 import re
@@ -111,8 +113,14 @@ def pack(value, handle=None, depth=0):
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(value, torch.Tensor):
         return _pack_tensor(value, torch)
-    if isinstance(value, (int, float)):  # such as a bool of NumPy's, an enum
-        return pack(int(value) if isinstance(value, int) else float(value), handle, depth)
+    for plain in (int, float, str, bytes, list, tuple, dict):  # what is derived from these: an enum, a namedtuple, a text of NumPy's
+        if isinstance(value, plain):
+            return pack(plain(value), handle, depth)
+    if isinstance(value, collections.deque):
+        return pack(list(value), handle, depth)
+    if hasattr(kind, "__array__") and not callable(value):
+        with contextlib.suppress(Exception):  # then it has no form of its own after all
+            return _pack_array(np.asarray(value), handle, depth)
     if handle is None:
         raise WireError(f"a {kind.__name__} cannot be handed over")
     return handle(value)
