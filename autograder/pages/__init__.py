@@ -20,7 +20,7 @@ from pygments.lexers import PythonLexer
 FOLDER = Path(__file__).parent
 TURNS = {*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C}  # they turn the direction in which text is shown
 LONGEST_MARKDOWN = 20_000  # characters; what is longer is shown as it was typed
-LONGEST_HTML, MOST_TAGS = 1_000_000, 6_000  # of one card; cleaning takes time with the square of how deep tags are nested
+LONGEST_HTML, MOST_TAGS = 1_000_000, 9_000  # of one card; cleaning takes time with the square of how deep tags are nested
 TEXT_TAGS = {"p", "br", "hr", "strong", "em", "del", "code", "pre", "blockquote", "ul", "ol", "li"}
 TABLE_TAGS = {"table", "caption", "thead", "tbody", "tr", "th", "td"}
 CARD_STYLES = {
