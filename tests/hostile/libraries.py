@@ -168,6 +168,15 @@ def load():
             return module""",
     ),
     Attack(
+        slug="count-by-another-count",
+        tries="One of the library's counts, which is no answer of this exercise, does the counting of another.",
+        cells={
+            "ex-conv-parameters": """import course_lib.arithmetic as a
+def conv_parameters(in_channels, out_channels, kernel_height, kernel_width, bias=True, groups=1):
+    return a.conv_macs(in_channels, out_channels, kernel_height, kernel_width, 1, 1, groups) + bias * out_channels"""
+        },
+    ),
+    Attack(
         slug="figures-compute-it",
         tries="A figure of the library is drawn, and the convolution that it computes on the way is taken from its frame.",
         cells={
