@@ -217,6 +217,7 @@ def test_a_coordinator_killed_at_random_moments_loses_and_changes_nothing(templa
     same_books(course, template)
 
 
+@pytest.mark.slow  # Dask may take long to replace a worker that was killed while it started
 @pytest.mark.parametrize("seed", range(4))
 def test_workers_killed_at_random_moments_cost_nothing_but_time(template, span, tmp_path, seed):
     random = Random(seed)
