@@ -147,6 +147,7 @@ def assert_nothing_happened(page):
     assert page.url.startswith("http://127.0.0.1:")
 
 
+@pytest.mark.slow  # a busy machine lets the formgrader's own page run late
 def test_a_grade_and_a_comment_are_given_by_clicking_and_typing(page, server, course):
     log_in(page, server)
     page.goto(f"{server.base}/formgrader/gradebook")
@@ -261,6 +262,7 @@ def test_without_walls_the_same_page_acts(page, course):
     assert any(event.startswith("request: https://evil.example") for event in page.events)
 
 
+@pytest.mark.slow  # a busy machine lets the formgrader's own page run late
 def test_the_policy_alone_lets_no_script_run(page, course, monkeypatch):
     html = render(course, "mallory", AsItCame)
     html = re.sub("<meta http-equiv=['\"]?refresh[^>]*>", "", html)
