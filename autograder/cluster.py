@@ -4,6 +4,7 @@ A task carries all that a worker needs, so that nothing but the network is share
 127.0.0.1 only and talk TLS, with certificates that are made anew each time: no other user of the machine can join in.
 """
 
+import asyncio
 import contextlib
 import functools
 import hashlib
@@ -28,7 +29,7 @@ from .execution import execute
 
 MOST_DEATHS = 3  # of workers, with the same hand-in
 WORKER_MEMORY = "2GiB"  # of a worker's own process; what students' code uses is bounded by its jail
-MOST_SILENCE = 60  # seconds without any worker on this machine
+MOST_SILENCE = 300  # seconds without any worker on this machine
 PATIENCE = 30  # seconds to wait for a cluster's first worker
 PACKAGES = ("distributed", "ipykernel", "jupyter_client", "nbclient", "nbformat", "nbgrader", "numpy", "scipy", "torch")
 RUNS = ("edition.py", "execution.py", "jailed", "sandbox.py")  # the rooms of `autograder` that have a part in running a hand-in
@@ -122,6 +123,7 @@ class Pool:
         self.workers = workers or len(os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1))
         self.scheduler = scheduler
         self._client = self._cluster = self._folder = self._settings = None
+        self._lost = set()
 
     def __enter__(self):
         return self
@@ -153,6 +155,7 @@ class Pool:
         import dask
         from distributed import Client, LocalCluster, Security
 
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # where Dask's tasks complain about a worker that died
         security = Security.temporary()
         self._folder = tempfile.mkdtemp(prefix="grade-")
         settings = {f"distributed.worker.memory.{name}": False for name in ("target", "spill", "pause")}
@@ -267,24 +270,25 @@ class Pool:
         future.add_done_callback(lambda _: fetch().start())
 
     def _next(self, ended, running):
-        """Wait for a task to end. Where all workers of this machine are gone and none comes back, start others."""
-        alive, starts = time.monotonic(), 0
+        """Wait for a task to end, and look after the workers of this machine meanwhile."""
+        alive = time.monotonic()
         while True:
             with contextlib.suppress(queue.Empty):
                 future, outcome = ended.get(timeout=1)
-                if future.key in running:
-                    return future, outcome
-            if not self._cluster or self._cluster.scheduler.workers:
-                alive = time.monotonic()
-            elif time.monotonic() - alive > MOST_SILENCE:
-                starts += 1
-                if starts == MOST_DEATHS:
+                return future, outcome
+            if self._cluster:
+                self._tend()
+                if self._cluster.scheduler.workers:
+                    alive = time.monotonic()
+                elif time.monotonic() - alive > MOST_SILENCE:
                     raise CourseError("No worker starts on this machine. Is there memory left? What was graded is kept.")
-                self.close()
-                self._start()
-                for _, name, task, deaths in [running.pop(key) for key in list(running)]:
-                    self._submit(name, task, deaths, running, ended)
-                alive = time.monotonic() + PATIENCE
+
+    def _tend(self):
+        """Replace workers that do not come back: Dask itself gives up one that dies while it starts."""
+        lost = {name for name, nanny in list(self._cluster.workers.items()) if _is_lost(nanny)}
+        for name in lost & self._lost:  # for a second and longer, so that nobody is about to start it
+            self._cluster.loop.add_callback(_replace, self._cluster, name, self.workers)
+        self._lost = lost - self._lost
 
     def close(self):
         """End the workers that were started here, at once, with all that they run."""
@@ -299,6 +303,20 @@ class Pool:
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
         self._client = self._cluster = self._folder = self._settings = None
+
+
+def _is_lost(nanny):
+    """Is a worker gone, with nobody about to start it again?"""
+    return nanny.status.name in ("closed", "failed") or (nanny.process is not None and nanny.process.status.name in ("stopped", "failed"))
+
+
+async def _replace(cluster, name, count):
+    """Put another worker in the place of one that is gone."""
+    nanny = cluster.workers.pop(name, None)
+    if nanny is not None:
+        with contextlib.suppress(Exception):  # it is gone, whatever it says about it
+            await asyncio.wait_for(nanny.close(), 5)
+        cluster.scale(count)
 
 
 def _kill(pids):

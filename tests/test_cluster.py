@@ -1,6 +1,7 @@
 """Where hand-ins run: workers on this machine, workers elsewhere, workers that die."""
 
 import ast
+import contextlib
 import io
 import json
 import os
@@ -8,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import psutil
@@ -87,14 +89,44 @@ def test_a_worker_that_somebody_kills_costs_nothing(echoes):
     assert sorted(one["number"] for one in found.values()) == [0, 1, 2, 3, 4, 5]
 
 
-def test_workers_that_never_come_back_are_replaced(monkeypatch):
-    monkeypatch.setattr(cluster, "MOST_SILENCE", 1)
-    with EchoPool(1) as pool:
-        outcomes = pool.run([(number, {"number": number}) for number in range(4)])
+def test_workers_that_dask_has_given_up_are_replaced():
+    with EchoPool(2) as pool:
+        outcomes = pool.run([(number, {"number": number}) for number in range(6)])
         next(outcomes)
         for nanny in list(pool._cluster.workers.values()):
             pool._cluster.sync(nanny.close)
-        assert len(list(outcomes)) == 3
+        assert len(list(outcomes)) == 5
+
+
+def test_a_worker_that_dies_while_it_starts_is_replaced():
+    before, killed = set(psutil.Process().children()), threading.Event()
+
+    def kill_first():
+        for _ in range(6000):
+            for one in set(psutil.Process().children()) - before:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    if "spawn_main" in " ".join(one.cmdline()):
+                        one.kill()
+                        killed.set()
+                        return
+            time.sleep(0.01)
+
+    killer = threading.Thread(target=kill_first)
+    killer.start()
+    with EchoPool(1) as pool:
+        assert [one["number"] for _, one in pool.run([(1, {"number": 1})])] == [1]
+    killer.join()
+    assert killed.is_set()
+
+
+def test_that_no_worker_starts_is_said(monkeypatch):
+    monkeypatch.setattr(cluster, "MOST_SILENCE", 1)
+    monkeypatch.setattr(cluster.Pool, "_tend", lambda pool: None)
+    with EchoPool(1) as pool:
+        pool.start()
+        pool._cluster.scale(0)
+        with pytest.raises(CourseError, match="No worker starts on this machine"):
+            list(pool.run([(1, {"number": 1})]))
 
 
 def test_workers_listen_to_this_machine_only_and_to_nobody_without_a_certificate(echoes):

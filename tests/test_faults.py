@@ -1,6 +1,7 @@
 """Grading is killed, at many moments and in every way: what comes in the end is what comes undisturbed."""
 
 import contextlib
+import itertools
 import multiprocessing
 import os
 import shutil
@@ -17,7 +18,7 @@ from grading_course import REPOSITORY, cell_of, hand_in, released_course, solved
 from autograder import cluster, grading, intake, ledger
 from autograder.course import Course, CourseError, read_json, write_json, write_once
 
-KILLS = 20  # of the coordinator, of a worker, and files cut off, in turn
+KILLS = 20  # half of them of the coordinator, half of a worker
 SETTINGS = """
 c.Execute.timeout = 3
 c.LateSubmissionPlugin.penalty_method = "zero"
@@ -197,40 +198,46 @@ def cut_off(course, random):
         path.with_name(f".{path.name}.{os.getpid()}.part").write_bytes(data[: random.randrange(len(data))])
 
 
-@pytest.mark.parametrize("seed", range(2))
+def copies(template, folder):
+    """Ever new copies of the course."""
+    return (copy(template, folder / str(number)) for number in itertools.count())
+
+
+@pytest.mark.parametrize("seed", [pytest.param(0, marks=pytest.mark.slow), 1])
 def test_a_coordinator_killed_at_random_moments_loses_and_changes_nothing(template, span, tmp_path, seed):
-    random = Random(seed)
-    course, number = copy(template, tmp_path / "0"), 0
-    for kill in range(KILLS // 4):
-        grader = Grader(course, again=kill == 0 and seed == 1)
+    random, courses, kills = Random(seed), copies(template, tmp_path), 0
+    course = next(courses)
+    while kills < KILLS // 4:
+        grader = Grader(course, again=kills == 0 and seed == 1)
         grader.wait(random.uniform(0, span))
         if grader.running():
             grader.kill()
-            if kill % 2:
+            kills += 1
+            if kills % 2:
                 cut_off(course, random)
-        else:
+        else:  # it was done before its time had come
             grader.end()
             same_books(course, template)
-            number += 1
-            course = copy(template, tmp_path / str(number))
+            course = next(courses)
     Grader(course).end()
     same_books(course, template)
 
 
-@pytest.mark.slow  # Dask may take long to replace a worker that was killed while it started
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, KILLS // 4))])
 def test_workers_killed_at_random_moments_cost_nothing_but_time(template, span, tmp_path, seed):
-    random = Random(seed)
-    course = copy(template, tmp_path / "course")
-    grader = Grader(course, count=1 + seed % 2)
-    for _ in range(KILLS // 8 if seed else KILLS // 8 + 2):
-        grader.wait(random.uniform(0.3, 1) * span / 3)
-        workers = grader.workers()
-        if workers:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                random.choice(workers).kill()
-    grader.end()
-    same_books(course, template)
+    random, courses, kills = Random(seed), copies(template, tmp_path), 0
+    while kills < 2:  # one more in a single run might meet the same hand-in thrice, which would be given up, as it should
+        course = next(courses)
+        grader = Grader(course, count=1 + seed % 2)
+        while kills < 2 and grader.running():
+            grader.wait(random.uniform(0, span / 2))
+            workers = grader.workers()
+            if workers:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    random.choice(workers).kill()
+                    kills += 1
+        grader.end()
+        same_books(course, template)
 
 
 STEPS = {  # between which two things of the grading of one hand-in a grader may die

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -24,29 +25,30 @@ def programs():
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def server():
     """The address of a new database."""
-    bin, place = programs(), tmp_path_factory.mktemp("pg")
+    bin, place = programs(), Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))  # short, as a socket's path must be
     become = []
     if os.geteuid() == 0:  # PostgreSQL refuses to run as root
         become = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
         os.chown(place, 65534, 65534)
-        for folder in place.parents:
-            if folder.stat().st_uid == 0 and "pytest" in folder.name:
-                folder.chmod(0o711)
 
     def run(program, *words):
         environment = {"PATH": os.environ["PATH"], "LC_ALL": "C", "HOME": str(place)}
-        command = [*become, str(bin / program), *words]
+        command = [*become, str(bin / program), "--pgdata", f"{place}/data", *words]
         done = subprocess.run(command, cwd=place, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
 
-    run("initdb", "--pgdata", f"{place}/data", "--auth", "trust", "--username", "grader", "--encoding", "UTF8")
-    options = f"-c listen_addresses='' -c unix_socket_directories='{place}' -c fsync=off"
-    log = ("-l", f"{place}/log")
-    run("pg_ctl", "--pgdata", f"{place}/data", "--wait", *log, "--options", options, "start")
-    yield f"postgresql+psycopg://grader@/postgres?host={place}"
-    run("pg_ctl", "--pgdata", f"{place}/data", "--wait", "--mode", "immediate", "stop")
+    try:
+        run("initdb", "--auth", "trust", "--username", "grader", "--encoding", "UTF8")
+        options = f"-c listen_addresses='' -c unix_socket_directories='{place}' -c fsync=off"
+        run("pg_ctl", "--wait", "--log", f"{place}/log", "--options", options, "start")
+        try:
+            yield f"postgresql+psycopg://grader@/postgres?host={place}"
+        finally:
+            run("pg_ctl", "--wait", "--mode", "immediate", "stop")
+    finally:
+        shutil.rmtree(place)
 
 
 def test_a_class_is_released_graded_and_read_back(server, tmp_path):
