@@ -147,7 +147,6 @@ def assert_nothing_happened(page):
     assert page.url.startswith("http://127.0.0.1:")
 
 
-@pytest.mark.slow  # a busy machine lets the formgrader's own page run late
 def test_a_grade_and_a_comment_are_given_by_clicking_and_typing(page, server, course):
     log_in(page, server)
     page.goto(f"{server.base}/formgrader/gradebook")
@@ -243,7 +242,7 @@ def visit(page, html):
     page.route("http://127.0.0.1:1/", lambda route: route.fulfill(body=html, content_type="text/html; charset=utf-8"))
     page.goto("http://127.0.0.1:1/", wait_until="commit")
     with contextlib.suppress(Exception):  # a page that sends its reader elsewhere
-        page.wait_for_load_state("load")
+        page.wait_for_function("location.href == 'http://127.0.0.1:1/' && document.readyState == 'complete'", timeout=15_000)
         page.wait_for_timeout(300)
 
 
@@ -262,11 +261,11 @@ def test_without_walls_the_same_page_acts(page, course):
     assert any(event.startswith("request: https://evil.example") for event in page.events)
 
 
-@pytest.mark.slow  # a busy machine lets the formgrader's own page run late
 def test_the_policy_alone_lets_no_script_run(page, course, monkeypatch):
     html = render(course, "mallory", AsItCame)
-    html = re.sub("<meta http-equiv=['\"]?refresh[^>]*>", "", html)
+    html = re.sub(r"<meta [^>]*\brefresh\b[^>]*>", "", html)  # nbconvert writes its attributes in another order
     assert "<script>window.ran = 1</script>" in html
     visit(page, html)
     assert [event for event in page.events if event.startswith(("dialog", "window"))] == []
     assert page.evaluate("window.ran") is None
+    assert page.url == "http://127.0.0.1:1/"
