@@ -22,6 +22,8 @@ CUDA_PACKAGES = ("nvidia-", "cuda-", "triton")
 # An optional checker of internationalized addresses, which nothing here uses. Its import, which every start of JupyterLab and of the grader
 # would wait for, compiles 38 grammars in 1.6 s; without it, JupyterLab is there in half the time.
 SLOW_PACKAGES = ("rfc3987-syntax", "lark")
+# What only a class's own machine needs (book/classroom.md). A student's zip has no folder `classroom`, and is set up without.
+HUB_PACKAGES = ("configurable-http-proxy", "jupyterhub")
 
 DISK_FULL = re.compile(r"No space left on device|Disk quota exceeded|not enough space|os error (28|122)\b|Errno (28|122)\b", re.IGNORECASE)
 NO_NETWORK = re.compile(
@@ -46,8 +48,17 @@ def lock_blocks(lock: str) -> dict[str, str]:
     return blocks
 
 
-def to_install(lock: str, torch: str) -> tuple[str, list[str]]:
-    """Choose from the lock what is installed.
+def only_for(names: tuple[str, ...], blocks: dict[str, str]) -> set[str]:
+    """Return these packages and those that nothing else needs, as the comments in the lock tell."""
+    askers = {name: set(re.findall(r"^ +#(?: via| ) +(\S+)", block, re.MULTILINE)) for name, block in blocks.items()}
+    found = set(names)
+    while more := {name for name in blocks if name not in found and askers[name] and askers[name] <= found}:
+        found |= more
+    return found
+
+
+def to_install(lock: str, torch: str, hub: bool = True) -> tuple[str, list[str]]:
+    """Choose from the lock what is installed; `hub` is whether JupyterHub is, too.
 
     Returns
     -------
@@ -58,6 +69,7 @@ def to_install(lock: str, torch: str) -> tuple[str, list[str]]:
     blocks = lock_blocks(lock)
     left_out = {name for name in blocks if name in SLOW_PACKAGES or (torch == "cpu" and name.startswith((*CUDA_PACKAGES, "torch")))}
     pins = [re.match(r"\S+", blocks[name])[0] for name in ("torch", "torchvision") if name in left_out]
+    left_out |= set() if hub else only_for(HUB_PACKAGES, blocks)
     return "".join(block for name, block in blocks.items() if name not in left_out), pins
 
 
@@ -130,7 +142,7 @@ def install(root: Path, venv: Path, torch: str) -> None:
     lock = (root / "requirements.lock").read_text()
     uv_lock, rest_lock = venv / "uv.txt", venv / "requirements.txt"
     uv_lock.write_text(lock_blocks(lock)["uv"])
-    rest, pins = to_install(lock, torch)
+    rest, pins = to_install(lock, torch, hub=(root / "classroom").is_dir())
     rest_lock.write_text(rest)
     # pip and uv unpack into these; whichever is full stops them
     folders = [venv, Path(os.environ.get("UV_CACHE_DIR") or Path.home() / ".cache" / "uv"), Path(tempfile.gettempdir())]
