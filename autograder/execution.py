@@ -26,12 +26,14 @@ from pathlib import Path
 
 import nbformat
 import zmq
+from jupyter_client.asynchronous import AsyncKernelClient
+from jupyter_client.channels import HBChannel
 from jupyter_core.utils import ensure_async, run_sync
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat.v4 import new_output
 from nbgrader import utils
 from nbgrader.preprocessors import Execute, NbGraderPreprocessor
-from traitlets import Enum, Integer
+from traitlets import Enum, Integer, Type
 
 from . import edition, sandbox
 
@@ -50,6 +52,19 @@ def allowance(cell):
 def error(name, reason):
     """An output that scores nothing and says why in one line."""
     return new_output("error", ename=name, evalue=reason, traceback=[reason])
+
+
+class NoHeartbeat(HBChannel):
+    """A channel that never starts: the process tells whether a kernel lives, and a forged heartbeat would be waited for without end."""
+
+    def start(self):
+        """Stay silent."""
+
+
+class Client(AsyncKernelClient):
+    """What talks to a kernel, without a heartbeat."""
+
+    hb_channel_class = Type(NoHeartbeat)
 
 
 class BoundedExecute(Execute):
@@ -176,6 +191,11 @@ class BoundedExecute(Execute):
             group = self.km.provisioner.pgid
             if group and group != os.getpgrp():
                 os.killpg(group, signal.SIGKILL)
+
+    def create_kernel_manager(self):
+        manager = super().create_kernel_manager()
+        manager.client_factory = Client
+        return manager
 
     def start_new_kernel(self, **kwargs):
         """Start the kernel; what it says outside of cells is nobody's business."""

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from autograder import execution
 from autograder.jailed import checker, servant, wire
 
 # ------------------------------------------------------------------------------------------------ values on the wire
@@ -439,3 +440,9 @@ def test_a_missing_name_is_a_name_error():
 
 def test_definitions_are_statements():
     assert all(isinstance(node, ast.stmt) for node in checker.definitions(["import os, sys"], []).values())
+
+
+def test_no_heartbeat_is_waited_for():
+    client = execution.Client(hb_port=9)
+    client.hb_channel.start()
+    assert not client.hb_channel.is_alive()

@@ -64,6 +64,22 @@ ATTACKS = (
         limits={"timeout": 5},
     ),
     Attack(
+        slug="forged-heartbeats",
+        tries="Replies that nobody can read are written to every socket of this process, for some seconds.",
+        cells=answer(
+            """end = time.monotonic() + 3
+    while time.monotonic() < end:
+        for fd in sockets():
+            try: os.set_blocking(fd, False); os.write(fd, b'\\x00\\x01x')
+            except OSError: pass
+        time.sleep(0.02)
+    return 0""",
+            FIND,
+        ),
+        spoils=True,
+        limits={"timeout": 5},
+    ),
+    Attack(
         slug="connects-first",
         tries="Every socket that can be found is connected to before anybody else, and answers are sent in advance.",
         **conv2d(
