@@ -31,7 +31,7 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 MARKER = re.compile(r"^[ \t]*### (BEGIN|END) SOLUTION[ \t]*\n?", re.MULTILINE)
 OPENS = '<details class="answer"><summary>Show a model answer</summary>'
 FOR_INSTRUCTORS = "Instructors"  # the part of the first page, and below it the pages, that are not for students
-GUIDE = "instructors_guide.md"
+INSTRUCTORS_PAGES = ("instructors_guide.md", "classroom.md")
 
 
 class BookError(Exception):
@@ -175,7 +175,7 @@ def lay_out(pages, student, only=None):
         blank = nbformat.read(ROOT / "notebooks" / path.stem / path.name, as_version=4)
         nbformat.write(open_questions(notebook) if student else folded(notebook, blank), pages / "lessons" / path.name)
     for page in BOOK.glob("*.md"):
-        if not (student and page.name == GUIDE):
+        if not (student and page.name in INSTRUCTORS_PAGES):
             text = page.read_text(encoding="utf-8")
             (pages / page.name).write_text(without_section(text, FOR_INSTRUCTORS) if student else text, encoding="utf-8")
     shutil.copytree(BOOK / "images", pages / "images", ignore=shutil.ignore_patterns("*.py", "__pycache__"))

@@ -104,8 +104,8 @@ def test_every_module_that_lessons_use_has_a_page_of_reference(either):
 
 
 def test_the_whole_book_has_the_instructors_pages_and_the_students_lacks_their_guide(book, student):
-    assert {"instructors_guide.html", "proofs.html", "security.html", "api.html"} <= set(pages(book))
-    assert set(pages(book)) - set(pages(student)) == {"instructors_guide.html"}
+    assert {"instructors_guide.html", "classroom.html", "proofs.html", "security.html", "api.html"} <= set(pages(book))
+    assert set(pages(book)) - set(pages(student)) == {"instructors_guide.html", "classroom.html"}
     assert "Instructors" not in pages(student)["index.html"].text
 
 
@@ -162,7 +162,7 @@ def given():
     """All that students get to read: the released lessons, the pages, and the library."""
     library = [path for path in (build.ROOT / "course_lib").rglob("*.py") if not (path.parent.name == "checks" and "lesson" in path.name)]
     texts = [path.read_text(encoding="utf-8") for path in library]
-    texts += [path.read_text(encoding="utf-8") for path in build.BOOK.glob("*.md") if path.name != build.GUIDE]
+    texts += [path.read_text(encoding="utf-8") for path in build.BOOK.glob("*.md") if path.name not in build.INSTRUCTORS_PAGES]
     for lesson in LESSONS:
         notebook = nbformat.read(build.ROOT / "notebooks" / lesson / f"{lesson}.ipynb", as_version=4)
         texts += [cell.source for cell in notebook.cells]
