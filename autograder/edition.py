@@ -24,6 +24,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 LIBRARY = REPOSITORY / "course_lib"
 JAILED = Path(__file__).resolve().with_name("jailed")
 INSIDE = "/grading"  # where `jailed` lies in a jail
+SEARCHED = f"{INSIDE}:{REPOSITORY}"  # where modules are found there; this course's library, whichever one is installed
 
 ELSEWHERE = {"arithmetic": ("whole_number", "pair"), "convolution": (), "pooling": ()}  # modules, with what of them stays in the kernel
 LEFT_OUT = {"models": ("LeNet5",)}  # what an exercise asks for, and cannot be computed elsewhere
@@ -130,7 +131,7 @@ def view(channel, without=()):
     place = folder()
     shown = [(place / "course_lib", LIBRARY), (place / "data", REPOSITORY / "data"), (JAILED, f"{INSIDE}/jailed")]
     shown += [(place / "without" / name / name, Path(importlib.util.find_spec(name).origin).parent) for name in without]
-    settings = (("PYTHONPATH", INSIDE), ("COURSE_LIBRARY", str(channel / "library")))
+    settings = (("PYTHONPATH", SEARCHED), ("COURSE_LIBRARY", str(channel / "library")))
     return sandbox.View(tuple(shown), (channel,), settings)
 
 

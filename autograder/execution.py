@@ -297,11 +297,11 @@ class Checker:
         command = [sys.executable, "-m", "jailed.checker", str(channel)]
         self._group = None if unsafe else sandbox.ControlGroup(sandbox.LIMITS)
         if unsafe:
-            surroundings = {**os.environ, "PYTHONPATH": str(edition.JAILED.parent)}
+            surroundings = {**os.environ, "PYTHONPATH": f"{edition.JAILED.parent}:{edition.REPOSITORY}"}
         else:
             surroundings = sandbox.OUTSIDE
             shown = (*sandbox.View().shown, (edition.JAILED, f"{edition.INSIDE}/jailed"))
-            view = sandbox.View(shown, (channel,), (("PYTHONPATH", edition.INSIDE),))
+            view = sandbox.View(shown, (channel,), (("PYTHONPATH", edition.SEARCHED),))
             command = sandbox.jailed(command, view, sandbox.environment(), bounded=self._group.bounds_processes)
             command = self._group.entering(command)
         self._process = subprocess.Popen(

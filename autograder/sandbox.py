@@ -302,6 +302,7 @@ def environment(**more):
     return {
         "PATH": f"{sys.prefix}/bin:/usr/bin:/bin",
         "HOME": HOME,
+        "PYTHONPATH": str(REPOSITORY),
         "LANG": "C.UTF-8",
         "OMP_WAIT_POLICY": "passive",  # threads that wait while spinning slow down whatever else is graded
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "2"),

@@ -2,6 +2,9 @@
 
 import inspect
 import json
+import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -146,3 +149,18 @@ def test_a_lesson_does_without_what_it_never_imports(sources, without):
 def test_a_record_is_json():
     record = graded(code("a", "1 + 1"), code("b", "1 / 0"))
     assert json.loads(json.dumps(record)) == record
+
+
+def test_a_clone_whose_library_is_not_the_installed_one_grades_with_its_own(tmp_path):
+    root = edition.REPOSITORY
+    for name in ("autograder", "course_lib"):
+        shutil.copytree(root / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "data").symlink_to(root / "data")
+    lesson = "01_hand_calculations/01_hand_calculations.ipynb"
+    texts = {"notebook": (root / "solutions" / lesson).read_text("utf-8"), "release": (root / "notebooks" / lesson).read_text("utf-8")}
+    task = texts | {"lesson": "01_hand_calculations", "seed": 1, "settings": {"timeout": 60}, "unsafe": False}
+    program = "import json, sys; from autograder import execution; print(json.dumps(execution.execute(json.load(sys.stdin))['verdicts']))"
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, input=json.dumps(task), capture_output=True, text=True, check=True)
+    verdicts = json.loads(done.stdout.splitlines()[-1]).values()
+    assert {verdict["message"] for verdict in verdicts if verdict["points"] < verdict["of"]} == set()
+    assert len(verdicts) > 20
