@@ -25,9 +25,10 @@ from pathlib import Path
 
 from . import sandbox
 from .course import CourseError
-from .execution import execute
+from .execution import execute, longest
 
 MOST_DEATHS = 3  # of workers, with the same hand-in
+OVERTIME = 300  # seconds beyond what a hand-in's cells may take, until its worker ends itself: something waits there for ever
 WORKER_MEMORY = "2GiB"  # of a worker's own process; what students' code uses is bounded by its jail
 MOST_SILENCE = 300  # seconds without any worker on this machine
 PATIENCE = 30  # seconds to wait for a cluster's first worker
@@ -88,7 +89,20 @@ def work(task, wanted=None):
     wrong = wanted and difference(wanted, environment())
     if wrong:
         raise CourseError(wrong)
-    return json.dumps(execute(task))
+    with ended_after(longest(task) + OVERTIME):
+        return json.dumps(execute(task))
+
+
+@contextlib.contextmanager
+def ended_after(seconds):
+    """End this process, a worker, where what stands inside takes longer: a worker that died is dealt with, one that waits is not."""
+    watchdog = threading.Timer(seconds, os._exit, [1])
+    watchdog.daemon = True
+    watchdog.start()
+    try:
+        yield
+    finally:
+        watchdog.cancel()
 
 
 def look(unsafe):

@@ -49,6 +49,12 @@ def allowance(cell):
     return max((int(match[1]) for match in found if match), default=0)
 
 
+def longest(task):
+    """Seconds that all cells of a task for `execute` may take together."""
+    seconds = task["settings"].get("notebook_seconds", BoundedExecute.notebook_seconds.default_value)
+    return seconds + sum(allowance(cell) for cell in nbformat.reads(task["notebook"], as_version=4).cells)
+
+
 def error(name, reason):
     """An output that scores nothing and says why in one line."""
     return new_output("error", ename=name, evalue=reason, traceback=[reason])

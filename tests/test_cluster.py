@@ -30,6 +30,9 @@ def echo(task, wanted=None):
         os.kill(os.getpid(), signal.SIGKILL)
     if task.get("fails"):
         raise RuntimeError("no")
+    if task.get("hangs"):
+        with cluster.ended_after(1):
+            threading.Event().wait()
     time.sleep(task.get("seconds", 0))
     return json.dumps({"pid": os.getpid(), "number": task["number"]})
 
@@ -77,6 +80,30 @@ def test_a_task_that_kills_its_workers_is_given_up_and_takes_nobody_with_it(echo
     assert isinstance(found[3], cluster.WorkersDiedError)
     assert str(found[3]) == "3 workers died while they ran it."
     assert [found[number]["number"] for number in range(8) if number != 3] == [0, 1, 2, 4, 5, 6, 7]
+
+
+def test_a_task_that_never_ends_is_given_up_and_holds_nobody_up(echoes):
+    jobs = [(number, {"number": number, "hangs": number == 2}) for number in range(4)]
+    found = dict(echoes.run(jobs))
+    assert str(found[2]) == "3 workers died while they ran it."
+    assert [found[number]["number"] for number in (0, 1, 3)] == [0, 1, 3]
+
+
+def test_a_hand_in_that_is_waited_for_without_end_ends_its_worker():
+    cell = {"cell_type": "code", "id": "a", "metadata": {"tags": ["may-take-001-s"]}, "source": "", "outputs": [], "execution_count": None}
+    notebook = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    task = {"notebook": json.dumps(notebook), "settings": {"notebook_seconds": 1}}
+    code = """
+import json, sys, time
+from autograder import cluster
+cluster.OVERTIME, cluster.execute = 0, lambda task: time.sleep(60)
+start = time.monotonic()
+import atexit; atexit.register(print, "ended in good order")
+import threading; threading.Timer(1.5, print, ["two seconds are not over"], {"flush": True}).start()
+cluster.work(json.load(sys.stdin))
+"""
+    done = subprocess.run([sys.executable, "-c", code], input=json.dumps(task), capture_output=True, text=True, timeout=50, check=False)
+    assert (done.returncode, done.stdout) == (1, "two seconds are not over\n")
 
 
 def test_a_worker_that_somebody_kills_costs_nothing(echoes):
