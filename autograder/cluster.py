@@ -16,6 +16,7 @@ import platform
 import queue
 import shutil
 import signal
+import stat
 import tempfile
 import threading
 import time
@@ -171,7 +172,8 @@ class Pool:
 
         logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # where Dask's tasks complain about a worker that died
         security = Security.temporary()
-        self._folder = tempfile.mkdtemp(prefix="grade-")
+        _sweep()
+        self._folder = tempfile.mkdtemp(prefix=f"grade-{os.getpid()}-")  # also where the workers put what they need for a while
         settings = {f"distributed.worker.memory.{name}": False for name in ("target", "spill", "pause")}
         settings |= {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
         settings |= {"distributed.scheduler.allowed-failures": 0, "distributed.nanny.environ.TMPDIR": self._folder}
@@ -317,6 +319,25 @@ class Pool:
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
         self._client = self._cluster = self._folder = self._settings = None
+
+
+def _sweep():
+    """Remove the temporary folders of coordinators that were killed."""
+    for folder in Path(tempfile.gettempdir()).glob("grade-*-*"):
+        pid = folder.name.split("-")[1]
+        with contextlib.suppress(OSError):  # somebody else removes it
+            if pid.isdigit() and not _lives(int(pid)) and stat.S_ISDIR(folder.lstat().st_mode) and folder.lstat().st_uid == os.geteuid():
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _lives(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        pass
+    return True
 
 
 def _is_lost(nanny):

@@ -5,6 +5,7 @@
 `execute`, which `grade` uses, judges the answers in a process of its own, out of the student's reach.
 """
 
+import ast
 import asyncio
 import contextlib
 import copy
@@ -19,10 +20,8 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from pathlib import Path
 
 import nbformat
 import zmq
@@ -40,6 +39,8 @@ from . import edition, sandbox
 GRACE = 10  # seconds after a cell's limit until the kernel is killed from outside
 MOST_RESTARTS = 8
 MAY_TAKE = re.compile(r"may-take-(\d{1,3})-s")  # a cell's tag in the release, where training takes longer than other cells may
+DEMONSTRATION = "demonstration"  # a cell's tag in the release, where nothing that is graded follows from it
+NOT_RUN = "This cell is there to look at, and no answer needs it: it is not run while the notebook is graded.\n"
 REASONS = {"CellTimeoutError", "KernelDied", "NotRun", "NoVerdict"}  # error names that this module gives, each with a plain reason
 
 
@@ -53,6 +54,22 @@ def longest(task):
     """Seconds that all cells of a task for `execute` may take together."""
     seconds = task["settings"].get("notebook_seconds", BoundedExecute.notebook_seconds.default_value)
     return seconds + sum(allowance(cell) for cell in nbformat.reads(task["notebook"], as_version=4).cells)
+
+
+def names_bound(source):
+    """The global names that a cell's text gives a meaning to."""
+    found, left = set(), [ast.parse(source)]
+    for node in left:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            found.add(node.name)
+            continue
+        if isinstance(node, ast.alias):
+            found.add((node.asname or node.name).split(".")[0])
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+        if not isinstance(node, (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)):  # their names are their own
+            left += ast.iter_child_nodes(node)
+    return found
 
 
 def error(name, reason):
@@ -375,6 +392,8 @@ class TrustedExecute(BoundedExecute):
         self._given = [cell.source for cell in codes if not utils.is_solution(cell) and not utils.is_grade(cell)]
         self._answers = [cell.source for cell in codes if utils.is_solution(cell)]
         self._tests = {cell.id: cell.source for cell in codes if is_test(cell)}  # with hidden tests, which the hand-in lacks
+        self._demonstrations = {cell.id: cell.source for cell in codes if DEMONSTRATION in cell.metadata.get("tags", ())}
+        self._released = {cell.id: cell.source for cell in codes}
         self._without = edition.hidden([*self._given, *self._answers])
         self.verdicts, self.seconds = {}, {}
         self.cpu_seconds, self.peak_memory = 0.0, 0
@@ -382,7 +401,7 @@ class TrustedExecute(BoundedExecute):
         self._checkers = self._asked = 0
 
     def preprocess(self, nb, resources, km=None):
-        self._channel = Path(tempfile.mkdtemp(prefix="answers-", dir="/tmp"))  # short, as for a kernel's sockets
+        self._channel = sandbox.scratch("answers")
         try:
             self._start_checker()  # it gets ready while the kernel starts
             return super().preprocess(nb, resources, km)
@@ -428,10 +447,19 @@ class TrustedExecute(BoundedExecute):
             if verdict["state"] == "stopped":
                 self.reasons[cell.id] = verdict["message"]
             cell.outputs, cell.execution_count = outputs_of(verdict), None
+        elif self._may_skip(cell, index):
+            cell.outputs, cell.execution_count = [new_output("stream", name="stdout", text=NOT_RUN)], None
         else:
             super().preprocess_cell(cell, resources, index)
         self.seconds[cell.id] = round(time.monotonic() - start, 3)
         return cell, resources
+
+    def _may_skip(self, cell, index):
+        """Whether a cell only demonstrates something, as it was released, and nothing that the student wrote after it uses it."""
+        if self._demonstrations.get(cell.id) != cell.source:
+            return False
+        after = [one.source for one in self.nb.cells[index + 1 :] if one.cell_type == "code" and self._released.get(one.id) != one.source]
+        return not names_bound(cell.source) & set(re.findall(r"\w+", "\n".join(after)))
 
     def _judged(self, cell, source):
         """The verdict on one answer; whatever goes wrong is a verdict too, and costs this exercise only."""

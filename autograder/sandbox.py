@@ -317,6 +317,15 @@ def environment(**more):
 PASSED_ON = ("NBGRADER_EXECUTION", "COURSE_CHECK_SEED")  # what `check` asks the environment, where it runs in the student's kernel
 
 
+LONGEST = 60  # characters of a folder's path, as that of a socket in it holds at most 107
+
+
+def scratch(kind):
+    """A new folder for what one kernel or checker needs while it runs: in the temporary folder, where that has a short name."""
+    place = tempfile.gettempdir()
+    return Path(tempfile.mkdtemp(prefix=f"{kind}-", dir=place if len(place) <= LONGEST else "/tmp"))
+
+
 class JailedProvisioner(LocalProvisioner):
     """Starts a kernel in a jail and talks to it through sockets in a folder."""
 
@@ -324,7 +333,7 @@ class JailedProvisioner(LocalProvisioner):
 
     async def pre_launch(self, **kwargs):
         self._clean()
-        self._folder = Path(tempfile.mkdtemp(prefix="kernel-", dir="/tmp"))  # short: a socket's path holds at most 107 bytes
+        self._folder = scratch("kernel")
         manager = self.parent
         manager.transport, manager.ip, manager.connection_file = "ipc", str(self._folder / "s"), str(self._folder / "c.json")
         manager.shell_port = manager.iopub_port = manager.stdin_port = manager.hb_port = manager.control_port = 0

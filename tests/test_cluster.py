@@ -16,7 +16,7 @@ import psutil
 import pytest
 from grading_course import REPOSITORY, cell_of, hand_in, released_course, solved
 
-from autograder import cluster, grading, intake
+from autograder import cluster, grading, intake, sandbox
 from autograder.cli import main
 from autograder.course import Course, CourseError
 from autograder.progress import Progress, duration
@@ -34,7 +34,8 @@ def echo(task, wanted=None):
         with cluster.ended_after(1):
             threading.Event().wait()
     time.sleep(task.get("seconds", 0))
-    return json.dumps({"pid": os.getpid(), "number": task["number"]})
+    place = str(sandbox.scratch("kernel")) if task.get("scratch") else ""
+    return json.dumps({"pid": os.getpid(), "number": task["number"], "scratch": place})
 
 
 class EchoPool(cluster.Pool):
@@ -144,6 +145,26 @@ def test_a_worker_that_dies_while_it_starts_is_replaced():
         assert [one["number"] for _, one in pool.run([(1, {"number": 1})])] == [1]
     killer.join()
     assert killed.is_set()
+
+
+def test_what_a_killed_coordinator_left_is_cleared_away(tmp_path, monkeypatch):
+    monkeypatch.setattr(cluster.tempfile, "tempdir", str(tmp_path))
+    with subprocess.Popen(["true"]) as ended:
+        ended.wait()
+    left, foreign, living = (tmp_path / f"grade-{name}-abc" for name in (ended.pid, "sheets", os.getpid()))
+    for folder in (left, foreign, living):
+        (folder / "kernel-xyz").mkdir(parents=True)
+    (tmp_path / f"grade-{ended.pid}-link").symlink_to(foreign)
+    with EchoPool(1) as pool:
+        pool.start()
+        assert sorted(place.name for place in tmp_path.glob("grade-*-abc")) == sorted([foreign.name, living.name])
+        assert len(list(tmp_path.glob(f"grade-{os.getpid()}-*"))) == 2
+    assert (foreign / "kernel-xyz").is_dir()
+
+
+def test_what_kernels_need_for_a_while_lies_in_the_folder_of_the_coordinator(echoes):
+    [(_, found)] = echoes.run([(1, {"number": 1, "scratch": True})])
+    assert found["scratch"].startswith(echoes._folder)
 
 
 def test_that_no_worker_starts_is_said(monkeypatch):

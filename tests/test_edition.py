@@ -164,3 +164,36 @@ def test_a_clone_whose_library_is_not_the_installed_one_grades_with_its_own(tmp_
     verdicts = json.loads(done.stdout.splitlines()[-1]).values()
     assert {verdict["message"] for verdict in verdicts if verdict["points"] < verdict["of"]} == set()
     assert len(verdicts) > 20
+
+
+# ------------------------------------------------------------------------------------------------ cells that are there to look at
+
+SHOW = "shown = sum(range(9))\nprint('it ran', shown)"
+
+
+@pytest.mark.parametrize(
+    ("source", "after", "ran"),
+    [
+        (SHOW, "mine = 1", False),
+        (SHOW, "mine = shown + 1", True),  # the student uses it
+        (SHOW + "  # changed", "mine = 1", True),
+        (SHOW, "%timeit -n 1 -r 1 shown", True),
+    ],
+)
+def test_a_cell_that_demonstrates_is_run_only_where_a_student_changed_or_uses_it(source, after, ran):
+    demonstration = code("show", SHOW)
+    demonstration.metadata["tags"] = ["demonstration"]
+    released = [demonstration, code("set-up", "pass"), solution("ex-1", "mine = ...")]
+    handed_in = [code("show", source), code("set-up", "pass"), solution("ex-1", after)]
+    record = graded(*handed_in, release=released)
+    told = record["cells"]["show"]["outputs"][0]["text"]
+    assert ("it ran 36" in told) == ran
+    assert ("not run while the notebook is graded" in told) != ran
+    assert not [output for cell in record["cells"].values() for output in cell["outputs"] if output["output_type"] == "error"]
+
+
+def test_a_student_cannot_make_cells_demonstrations():
+    handed_in = code("own", "print('it ran')")
+    handed_in.metadata["tags"] = ["demonstration"]
+    record = graded(handed_in, release=[code("own", "print('it ran')")])
+    assert record["cells"]["own"]["outputs"][0]["text"] == "it ran\n"

@@ -143,7 +143,7 @@ def test_an_interrupt_reaches_the_kernel_and_its_variables_stay():
 
 def test_nothing_is_left_behind(monkeypatch):
     made, make = [], sandbox.tempfile.mkdtemp
-    monkeypatch.setattr(sandbox.tempfile, "mkdtemp", lambda **where: made.append(make(**where)) or made[-1])
+    monkeypatch.setattr(sandbox.tempfile, "mkdtemp", lambda *args, **where: made.append(make(*args, **where)) or made[-1])
     run("import subprocess; subprocess.Popen(['sleep', '987654'])", "import os; os._exit(1)", "1")
     assert made
     assert not [folder for folder in made if Path(folder).exists()]
