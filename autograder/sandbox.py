@@ -202,7 +202,7 @@ class ControlGroup:
     def close(self):
         """Kill what is left in the group, and remove it."""
         for folder in self.folders:
-            for _ in range(50):
+            for _ in range(250):
                 try:
                     folder.rmdir()
                     break
