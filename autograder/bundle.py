@@ -13,7 +13,8 @@ PARTS = (
     "data/README.md",
     "data/MNIST/raw/*.gz",
     "data/MNIST/raw/SHA256SUMS*",
-    "book/images/*.png",  # the README's
+    "book/images/*.png",  # the README's, as are the next
+    "book/images/*.gif",
     ".gitignore",
     "LICENSE*",
     "Makefile",

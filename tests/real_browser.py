@@ -9,7 +9,7 @@ from playwright.sync_api import expect, sync_playwright
 
 PICTURES = Path(__file__).resolve().parents[1] / ".pytest_cache" / "screenshots"  # git ignores it
 OPTIONS = "--no-sandbox --disable-quic --disable-background-networking --disable-component-update --disable-sync --no-first-run"
-SECONDS = 60
+SECONDS = 120  # much longer than anything takes where the machine does nothing else
 expect.set_options(timeout=SECONDS * 1000)
 
 

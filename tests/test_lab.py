@@ -11,16 +11,17 @@ import time
 import urllib.error
 import urllib.request
 
+import numpy as np
 import pytest
-from playwright.sync_api import expect, sync_playwright
+import real_browser
+from playwright.sync_api import expect
+from real_browser import SECONDS
+from scipy.signal import convolve2d, correlate2d
 
 from course_lib.workspace import FIRST_PAGE, ROOT
 
 FINISHED = "02_convolution_from_scratch"
 UNTOUCHED = "01_hand_calculations"
-BROWSER_OPTIONS = "--no-sandbox --disable-quic --disable-background-networking --disable-component-update --disable-sync --no-first-run"
-SECONDS = 120
-expect.set_options(timeout=SECONDS * 1000)
 
 
 class Lab:
@@ -85,23 +86,12 @@ def lab(work, tmp_path_factory):
         process.wait(timeout=30)
 
 
-@pytest.fixture(scope="module")
-def browser():
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if not program:
-        pytest.fail("The tests of JupyterLab need the browser Chromium: apt-get install chromium (as root), or Chrome.")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=BROWSER_OPTIONS.split())
-        yield browser
-        browser.close()
+browser = pytest.fixture(scope="module")(real_browser.chromium)
 
 
 @pytest.fixture
-def page(browser):
-    page = browser.new_page()
-    page.set_default_timeout(SECONDS * 1000)
-    yield page
-    page.close()
+def page(browser, request):
+    yield from real_browser.tab(browser, request)
 
 
 def test_the_address_is_on_this_machine_and_opens_lesson_0(lab):
@@ -135,6 +125,64 @@ def test_a_browser_sees_lesson_0_and_nothing_asks_another_machine(lab, page):
     assert asked
     assert [url for url in asked if not url.startswith((lab.base, lab.base.replace("http", "ws"), "data:", "blob:"))] == []
     expect(page.get_by_text("Would you like to get notified")).to_have_count(0)
+
+
+class Reader:
+    """Somebody who works through a lesson with the keyboard, one cell after the other."""
+
+    def __init__(self, page, lab, lesson):
+        self.page = page
+        page.goto(f"{lab.base}/lab/workspaces/reader/tree/notebooks/{lesson}/{lesson}.ipynb?token={lab.token}")
+        page.locator(".jp-Notebook:visible h1").first.click()
+        self.active = page.locator(".jp-Notebook:visible .jp-Cell.jp-mod-active")
+        page.keyboard.press("Escape")
+
+    def run(self):
+        """Run the cell that is marked and go on to the next."""
+        before = self.active.get_attribute("data-windowed-list-index")
+        self.page.keyboard.press("Shift+Enter")
+        self.page.wait_for_function(
+            "before => document.querySelector('.jp-Notebook .jp-Cell.jp-mod-active')?.dataset.windowedListIndex !== before", arg=before
+        )
+
+    def run_up_to(self, text):
+        """Run cells until one with this text is marked."""
+        for _ in range(80):
+            if text in self.active.inner_text():
+                return
+            self.run()
+        raise AssertionError(f"There is no cell with {text}")
+
+    def write_and_run(self, text):
+        """Type over what stands in the marked cell, and run it. Returns the cell."""
+        index = self.active.get_attribute("data-windowed-list-index")
+        for key in ("Enter", "ControlOrMeta+a"):
+            self.page.keyboard.press(key)
+        self.page.keyboard.type(text)
+        self.run()
+        return self.page.locator(f'.jp-Notebook:visible .jp-Cell[data-windowed-list-index="{index}"]')
+
+
+def test_lesson_1_is_worked_as_a_student_would(lab, page):
+    reader = Reader(page, lab, UNTOUCHED)
+    reader.run_up_to("answer_1_1 = ...")
+    reader.write_and_run("answer_1_1 = [2, 5, 6, 10]")
+    card = reader.write_and_run('check("1.1", answer_1_1)')
+    expect(card).to_contain_text("That is right")
+    reader.run_up_to('# hint("1.1")')
+    hint = reader.write_and_run('hint("1.1")')
+    expect(hint).to_contain_text("hint 1 of 3")
+    reader.run_up_to("answer_4_1 = ...")
+    image, kernel = np.array([[1, 2, 0, 1], [0, 1, 3, 2], [1, 0, 2, 1], [3, 1, 0, 2]]), np.array([[1, 0, -1]] * 3)
+    reader.write_and_run(f"answer_4_1 = {convolve2d(image, kernel, 'valid').tolist()}")
+    card = reader.write_and_run('check("4.1", answer_4_1)')
+    expect(card).to_contain_text("flipped")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowUp")
+    reader.write_and_run(f"answer_4_1 = {correlate2d(image, kernel, 'valid').tolist()}")
+    card = reader.write_and_run('check("4.1", answer_4_1)')
+    expect(card).to_contain_text("That is right")
+    expect(card).not_to_contain_text("flipped")
 
 
 def validate(page, lab, lesson):
