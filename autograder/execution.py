@@ -9,6 +9,7 @@ import ast
 import asyncio
 import contextlib
 import copy
+import hashlib
 import json
 import math
 import os
@@ -379,7 +380,7 @@ class TrustedExecute(BoundedExecute):
     release : list of NotebookNode
         The cells of the released lesson.
     seed : int
-        Where the random cases of checks start.
+        From it follows where the random cases of each check start.
     unsafe : bool
         Whether to run everything outside of jails.
     """
@@ -441,7 +442,7 @@ class TrustedExecute(BoundedExecute):
     def preprocess_cell(self, cell, resources, index):
         start = time.monotonic()
         if is_test(cell):
-            verdict = self._judged(cell, self._tests.get(cell.id, cell.source))
+            verdict = self._judged(cell)
             verdict["of"], verdict["seconds"] = float(cell.metadata.nbgrader.points), round(time.monotonic() - start, 3)
             self.verdicts[cell.id] = verdict
             if verdict["state"] == "stopped":
@@ -461,14 +462,14 @@ class TrustedExecute(BoundedExecute):
         after = [one.source for one in self.nb.cells[index + 1 :] if one.cell_type == "code" and self._released.get(one.id) != one.source]
         return not names_bound(cell.source) & set(re.findall(r"\w+", "\n".join(after)))
 
-    def _judged(self, cell, source):
+    def _judged(self, cell):
         """The verdict on one answer; whatever goes wrong is a verdict too, and costs this exercise only."""
         if time.monotonic() >= self._deadline:
             return stopped(f"Not run: the cells before it took all of the notebook's {self._seconds} seconds.")
         if self._restarts > MOST_RESTARTS:
             return stopped(f"Not run: the kernel had already stopped {self._restarts} times in this notebook.")
         try:
-            return run_sync(self._judge)(source, float(cell.metadata.nbgrader.points), self._limit(cell))
+            return run_sync(self._judge)(cell, self._limit(cell))
         except CheckerGone:
             self._stop_checker()
             reason = "The answer could not be judged: judging it took too long, or too much memory."
@@ -479,7 +480,7 @@ class TrustedExecute(BoundedExecute):
             if self._checker is None or self._answering:
                 self._restart()
 
-    async def _judge(self, source, points, limit):
+    async def _judge(self, cell, limit):
         """Let the checker judge while the kernel answers it."""
         self._answering = False
         if self._checker is None:
@@ -494,7 +495,9 @@ class TrustedExecute(BoundedExecute):
             self._ready = True
         self._asked += 1
         path = self._channel / str(self._asked)
-        self._checker.tell({"source": source, "points": points, "seed": self.seed, "socket": str(path), "seconds": limit})
+        source, points = self._tests.get(cell.id, cell.source), float(cell.metadata.nbgrader.points)
+        seed = seed_of(self.seed, cell.id)
+        self._checker.tell({"source": source, "points": points, "seed": seed, "socket": str(path), "seconds": limit})
         await hear(MARGIN)  # it listens
         message = self.kc.execute(SERVE.format(path=str(path)), silent=True, store_history=False, allow_stdin=False)
         self._answering = True
@@ -553,6 +556,11 @@ def _knock(path):
         connection.connect(str(path))
 
 
+def seed_of(seed, name):
+    """Where the random cases of one test start: whoever has seen the cases of another test can tell nothing about them."""
+    return int.from_bytes(hashlib.sha256(f"{seed} {name}".encode()).digest()[:7])  # as large as whatever takes a seed allows
+
+
 def is_test(cell):
     """Whether a cell is one that tests an answer."""
     return cell.cell_type == "code" and utils.is_grade(cell) and not utils.is_solution(cell)
@@ -598,7 +606,7 @@ def execute(task):
     ----------
     task : dict
         ``lesson``: its name; ``notebook``: the rebuilt notebook, as JSON text; ``release``: the released lesson with
-        its hidden tests, as JSON text; ``seed``: where random cases start; ``settings``: traits of `BoundedExecute`; ``unsafe``:
+        its hidden tests, as JSON text; ``seed``: from which it follows where random cases start; ``settings``: traits of `BoundedExecute`; ``unsafe``:
         whether to run outside of a jail.
 
     Returns

@@ -156,7 +156,7 @@ def task(course, record, unsafe=False):
 
 def _seed(course, record):
     """Where the random cases of a hand-in start: the same for each regrade, others for a changed hand-in, known to nobody beforehand."""
-    return int(_hash(ledger.secret(course), record["lesson"], record["notebook_sha256"])[:8], 16)
+    return int(_hash(ledger.secret(course), record["lesson"], record["notebook_sha256"])[:32], 16)
 
 
 def _settings(course):

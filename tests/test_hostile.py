@@ -29,7 +29,8 @@ reference-from-a-frame exercise-from-gc trace-function hand-expected-from-librar
 modules-beside-and-imported modules-written-then-dies-while-judged socket-folder-links
 environment course-files network seed reference-source known-cases-only
 thread-publishes child-takes-over late-answer-from-a-child
-known-cases-table replayed-with-the-seed check-as-an-oracle lazy-array array-changed-after-return cases-of-one-exercise-for-the-next
+known-cases-table replayed-with-the-seed check-as-an-oracle lazy-array array-changed-after-return
+cases-of-one-exercise-for-the-next cases-of-conv2d-for-im2col
 library-conv2d library-by-importlib scipy-signal torch-functional source-executed count-by-another-count figures-compute-it
 huge-by-broadcast deep-nesting object-array error-with-html error-that-fails generic-huge
 exit exit-while-judged kill-everybody endless-loop fork-bomb memory-bomb-while-judged output-of-200-mb generic-exits-the-checker
@@ -94,7 +95,7 @@ modules-beside-the-notebook exit-while-judged environment course-files hand-html
 """
 PIPELINE = THE_CLASS.split()
 LESSON = breakage.LESSON
-WHOLE = {"check-output-size": 2, "check-conv2d": 0, "check-2-2": 2, "check-conv2d-padded": 0, "check-conv-parameters": 0}
+WHOLE = {"check-output-size": 2, "check-conv2d": 0, "check-2-2": 2, "check-conv2d-padded": 0, "check-conv-parameters": 0, "check-im2col": 0}
 A_FEW = """
 names-exchanged check-code-swapped modules-beside-the-notebook exit-while-judged environment course-files hand-html
 invalid-json empty-file of-60-mb utf-16 link fifo socket nothing

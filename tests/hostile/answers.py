@@ -3,7 +3,10 @@
 import base64
 import zlib
 
+import numpy as np
+
 from course_lib import load_mnist
+from course_lib.checks import EXERCISES
 
 from . import BACKWARD, GENERIC, SCRATCH, TRAINING, Attack
 from .imposters import answer
@@ -14,6 +17,11 @@ def _test_labels():
     images, labels = load_mnist("test")
     rows = (zlib.crc32(image.tobytes()).to_bytes(4, "big") + bytes([label]) for image, label in zip(images, labels, strict=True))
     return base64.b64encode(b"".join(rows)).decode()
+
+
+def _fixed_cases(name):
+    """The arguments of an exercise's fixed cases, as whoever has the library can read them."""
+    return [[np.asarray(one).tolist() for one in case.args] for case in EXERCISES[name].cases]
 
 
 RIGHT_BEFORE = """def ask(image, kernel):
@@ -240,6 +248,27 @@ for name, (image, kernel) in SEEN.items():
     for padding in range(4): TABLE[name, padding] = library.conv2d(image[None], kernel[None, None], padding=padding)[0]
 def conv2d_padded(image, kernel, padding=0):
     return TABLE.get((key(image, kernel), padding), 0)""",
+        },
+        honest={"check-conv2d": 5},
+    ),
+    Attack(
+        slug="cases-of-conv2d-for-im2col",
+        tries="Two exercises draw alike: what one was given tells the cases of the other, the fixed ones come from home, the library computes.",
+        cells={
+            "ex-conv2d": """SEEN = []
+def conv2d(image, kernel):
+    SEEN.append((np.array(image).tolist(), *np.shape(kernel)))
+    windows = np.lib.stride_tricks.sliding_window_view(np.array(image, float), np.shape(kernel))
+    return np.einsum('ijmn,mn->ij', windows, np.array(kernel, float))""",
+            "ex-im2col": f"""FIXED = {_fixed_cases("im2col")!r}
+TABLE = {{}}
+for image, rows, columns in FIXED + SEEN:
+    image = np.array(image, float)
+    try: TABLE[image.tobytes(), image.shape, rows, columns] = library.im2col(image[None, None], (rows, columns))[0].T
+    except ValueError: pass
+def im2col(image, kernel_height, kernel_width):
+    image = np.array(image, float)
+    return TABLE[image.tobytes(), image.shape, kernel_height, kernel_width]""",
         },
         honest={"check-conv2d": 5},
     ),

@@ -35,7 +35,7 @@ def _exercises(*names, answered, before=()):
 
 LESSONS = {
     HANDS: _exercises("4-1", "4-3", "5-2", answered=("4-3", "5-2")),
-    SCRATCH: _exercises("output-size", "conv2d", "2-2", "conv2d-padded", "conv-parameters", answered=("output-size", "2-2")),
+    SCRATCH: _exercises("output-size", "conv2d", "2-2", "conv2d-padded", "conv-parameters", "im2col", answered=("output-size", "2-2")),
     KERNELS: _exercises("filter-image", "8-4", answered=("8-4",)),
     PYTORCH: _exercises("load-kernel", "agrees", "9-3", answered=("9-3",)),
     TRAINING: _exercises("cross-entropy", "train-step", "make-lenet", "trained-lenet", "l6-4", answered=("cross-entropy", "l6-4")),
