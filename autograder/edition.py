@@ -24,12 +24,14 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 LIBRARY = REPOSITORY / "course_lib"
 JAILED = Path(__file__).resolve().with_name("jailed")
 INSIDE = "/grading"  # where `jailed` lies in a jail
+INSIDE_THE_KERNEL = ("__init__.py", "library.py", "servant.py", "wire.py")  # what of it a student's kernel needs
 SEARCHED = f"{INSIDE}:{REPOSITORY}"  # where modules are found there; this course's library, whichever one is installed
 
 ELSEWHERE = {"arithmetic": ("whole_number", "pair"), "convolution": (), "pooling": ()}  # modules, with what of them stays in the kernel
-LEFT_OUT = {"models": ("LeNet5",)}  # what an exercise asks for, and cannot be computed elsewhere
+LEFT_OUT = {"models": ("LeNet5", "DepthwiseSeparable")}  # what an exercise asks for, and cannot be computed elsewhere
 REPLACED = {"checks": "checks.py", "figures": "figures.py", "explorers": "figures.py"}  # packages, with what of `jailed` stands for them
 PACKAGES = ("torch", "torchvision", "scipy")  # what convolves; a lesson that imports none of them is worked without any
+MODULES = ("course_lib.layers",)  # what only the lessons that import it have, as it computes what exercises of others ask for
 STAND_INS = slice(50_000, 60_000)  # the training digits in the place of test digits
 
 
@@ -62,6 +64,12 @@ def write(place):
         empty.mkdir(parents=True)
         reason = f"This lesson is worked without {name}: its graded run has none."
         (empty / "__init__.py").write_text(f"raise ImportError({reason!r}, name={name!r})\n", encoding="utf-8")
+    for name in MODULES:
+        path = place / "without" / name / f"{name.split('.')[1]}.py"
+        path.parent.mkdir()
+        path.write_text(
+            f"raise ImportError({f'This lesson is worked without {name}: its graded run has none.'!r}, name={name!r})\n", encoding="utf-8"
+        )
     compileall.compile_dir(place, quiet=2)  # kernels cannot keep what they compile
 
 
@@ -122,15 +130,21 @@ def view(channel, without=()):
     channel : Path
         The folder of the sockets.
     without : iterable of str
-        Those of `PACKAGES` that are not there.
+        Those of `PACKAGES` and `MODULES` that are not there.
 
     Returns
     -------
     sandbox.View
     """
     place = folder()
-    shown = [(place / "course_lib", LIBRARY), (place / "data", REPOSITORY / "data"), (JAILED, f"{INSIDE}/jailed")]
-    shown += [(place / "without" / name / name, Path(importlib.util.find_spec(name).origin).parent) for name in without]
+    shown = [(place / "course_lib", LIBRARY), (place / "data", REPOSITORY / "data")]
+    shown += [(JAILED / name, f"{INSIDE}/jailed/{name}") for name in INSIDE_THE_KERNEL]
+    for name in without:
+        package, _, module = name.partition(".")
+        if module:
+            shown.append((place / "without" / name / f"{module}.py", LIBRARY / f"{module}.py"))
+        else:
+            shown.append((place / "without" / name / name, Path(importlib.util.find_spec(name).origin).parent))
     settings = (("PYTHONPATH", SEARCHED), ("COURSE_LIBRARY", str(channel / "library")))
     return sandbox.View(tuple(shown), (channel,), settings)
 
@@ -138,22 +152,24 @@ def view(channel, without=()):
 def unjailed(channel, without=()):
     """The environment in which a kernel outside of a jail sees the same, as long as it does not look around."""
     place = folder()
-    paths = [*(place / "without" / name for name in without), place, JAILED.parent]
+    paths = [*(place / "without" / name for name in without if name in PACKAGES), place, JAILED.parent]
     return {"PYTHONPATH": ":".join(map(str, paths)), "COURSE_LIBRARY": str(channel / "library")}
 
 
 def hidden(sources):
-    """Which of `PACKAGES` a lesson does without: those that its own cells never import.
+    """Which of `PACKAGES` and `MODULES` a lesson does without: those that its own cells never import.
 
     Parameters
     ----------
     sources : list of str
         The code cells of the released lesson.
     """
-    text = "\n".join(sources)
     imported = set()
-    for line in text.splitlines():
+    for line in "\n".join(sources).splitlines():
         words = line.replace(",", " ").split()
-        if words[:1] in (["import"], ["from"]):
-            imported |= {word.split(".")[0] for word in (words[1:2] if words[0] == "from" else words[1:])}
-    return [name for name in PACKAGES if name not in imported]
+        if words[:1] == ["import"]:
+            imported |= set(words[1:])
+        elif words[:1] == ["from"]:
+            imported |= {words[1], *(f"{words[1]}.{word}" for word in words[3:])}
+    imported |= {name.split(".")[0] for name in imported}
+    return [name for name in (*PACKAGES, *MODULES) if name not in imported]

@@ -606,7 +606,7 @@ def execute(task):
     ----------
     task : dict
         ``lesson``: its name; ``notebook``: the rebuilt notebook, as JSON text; ``release``: the released lesson with
-        its hidden tests, as JSON text; ``seed``: from which it follows where random cases start; ``settings``: traits of `BoundedExecute`; ``unsafe``:
+        its hidden tests, as JSON text; ``seed``: from which all random cases follow; ``settings``: traits of `BoundedExecute`; ``unsafe``:
         whether to run outside of a jail.
 
     Returns

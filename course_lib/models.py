@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from course_lib.arithmetic import whole_number
+from course_lib.arithmetic import conv_macs, whole_number
 
 
 class MLP(nn.Module):
@@ -290,7 +290,9 @@ def _is_layer(module):
 
 def _macs(module, x, y):
     """Multiply-accumulates for one image. Each value of the output (transposed: of the input) meets one slice of the weights."""
-    if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d):
+    if isinstance(module, nn.Conv2d):
+        return conv_macs(module.in_channels, module.out_channels, *module.kernel_size, *y.shape[-2:], module.groups)
+    if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv3d):
         return module.weight[0].numel() * math.prod(y.shape[1:])
     if isinstance(module, nn.ConvTranspose1d | nn.ConvTranspose2d | nn.ConvTranspose3d):
         return module.weight[0].numel() * math.prod(x.shape[1:])

@@ -41,6 +41,8 @@ LOOKS = {  # what a cell of the student's says, in a lesson that imports no torc
     "import inspect; 'sliding' in inspect.getsource(course_lib.convolution)": "True",  # by name only
     "inspect.getsource(course_lib.convolution.conv2d).count('\\n') < 6": "True",
     "from course_lib.models import LeNet5": "ImportError",
+    "from course_lib.layers import softmax_cross_entropy": "ImportError: This lesson is worked without course_lib.layers",
+    "import os; sorted(os.listdir('/grading/jailed'))": "['__init__.py', 'library.py', 'servant.py', 'wire.py']",
     "import torch": "ImportError: This lesson is worked without torch",
     "import scipy.signal": "ImportError: This lesson is worked without scipy",
     "import torchvision": "ImportError",
@@ -48,7 +50,6 @@ LOOKS = {  # what a cell of the student's says, in a lesson that imports no torc
     "train = load_mnist('train'); bool((train[0][50_000:] == test[0]).all() and (train[1][50_000:] == test[1]).all())": "True",
     "course_lib.load_photo().shape": "(600, 512)",
     "import numpy as np; rng = np.random.default_rng(0)": "",
-    "from course_lib.layers import Conv2d; Conv2d(1, 2, 3, rng=rng)(np.ones((1, 1, 5, 5))).shape": "2, 3, 3",
     "import os; sorted(os.environ)": "'COURSE_LIBRARY'",
     "[name for name in os.environ if 'SEED' in name or 'NBGRADER' in name]": "[]",
     f"os.path.exists({str(REPOSITORY / 'autograder')!r})": "False",
@@ -75,8 +76,12 @@ def test_a_graded_kernel_sees_the_edition(seen, look):
     assert LOOKS[look] in seen[look]
 
 
-def test_a_lesson_that_imports_torch_has_it():
-    record = graded(code("a", "import torch\ntorch.ones(2).sum().item()"))
+def test_a_lesson_that_imports_torch_has_it_and_the_networks_that_are_nobodys_answer():
+    looks = [f"from course_lib.models import {name}" for name in ("MLP", "LeNet5", "DepthwiseSeparable")]
+    record = graded(
+        code("a", "import torch\ntorch.ones(2).sum().item()"), *(code(f"look-{number}", look) for number, look in enumerate(looks))
+    )
+    assert [shown(cell)[:11] for cell in record["cells"].values()] == ["{'text/plai", "", "ImportError", "ImportError"]
     assert "2.0" in shown(record["cells"]["a"])
 
 
@@ -90,6 +95,18 @@ def test_the_librarys_answer_is_no_answer(source):
     record = graded(*cells, release=[code("set-up", "from course_lib import check"), *cells])
     assert record["verdicts"]["check"]["points"] == 0
     assert "conv2d of the library cannot be called here" in record["verdicts"]["check"]["message"]
+
+
+def test_what_the_library_counts_in_passing_is_no_answer():
+    count = """def conv_macs(cin, cout, kh, kw, oh, ow, groups=1):
+    return trace(nn.Conv2d(cin, cout, (kh, kw), groups=groups), (cin, oh + kh - 1, ow + kw - 1)).layers[0].macs"""
+    given = "from torch import nn\nfrom course_lib import check\nfrom course_lib.models import trace"
+    cells = [solution("ex", count), test_cell("check", 'check("conv_macs", conv_macs)', 1)]
+    before = code("own", "trace(nn.Conv2d(1, 16, 3, padding=1), (1, 28, 28)).layers[0].macs")
+    record = graded(code("set-up", given), before, *cells, release=[code("set-up", given), *cells])
+    assert "112896" in shown(record["cells"]["own"])  # until an answer is judged, it counts
+    assert record["verdicts"]["check"]["points"] == 0
+    assert "conv_macs of the library cannot be called here" in record["verdicts"]["check"]["message"]
 
 
 def test_where_a_lesson_gives_the_library_an_answer_may_call_it():
@@ -134,11 +151,14 @@ def test_the_test_digits_are_not_in_the_edition():
 @pytest.mark.parametrize(
     ("sources", "without"),
     [
-        (["import numpy as np"], ["torch", "torchvision", "scipy"]),
-        (["import torch.nn.functional as F"], ["torchvision", "scipy"]),
-        (["from torchvision.ops import deform_conv2d", "import torch, scipy.signal"], []),
-        (["def f():\n    from torch import nn"], ["torchvision", "scipy"]),
-        (["# import torch"], ["torch", "torchvision", "scipy"]),
+        (["import numpy as np"], ["torch", "torchvision", "scipy", "course_lib.layers"]),
+        (["import torch.nn.functional as F"], ["torchvision", "scipy", "course_lib.layers"]),
+        (["from torchvision.ops import deform_conv2d", "import torch, scipy.signal"], ["course_lib.layers"]),
+        (["def f():\n    from torch import nn"], ["torchvision", "scipy", "course_lib.layers"]),
+        (["# import torch"], ["torch", "torchvision", "scipy", "course_lib.layers"]),
+        (["from course_lib.layers import (\n    Adam,\n)"], ["torch", "torchvision", "scipy"]),
+        (["from course_lib import check, layers"], ["torch", "torchvision", "scipy"]),
+        (["from course_lib import check"], ["torch", "torchvision", "scipy", "course_lib.layers"]),
     ],
     ids=str,
 )

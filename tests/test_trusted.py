@@ -24,6 +24,7 @@ from autograder.jailed import checker, servant, wire
 NUMBERS = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=50), st.complex_numbers(allow_nan=False)
 )
+SEEDS = st.integers(0, 2**128)
 PLAIN = st.one_of(NUMBERS, st.fractions(), st.decimals(allow_nan=False), st.binary(max_size=50), st.just(...))
 NESTED = st.recursive(
     PLAIN,
@@ -144,6 +145,10 @@ def deep(depth):
         ["int", "f" * 5000],
         ["float", "0x" + "f" * 5000],
         ["decimal", "1" * 5000],
+        ["decimal", "1e999999999"],
+        ["decimal", "-1e-999999999"],
+        ["fraction", "1e999999999"],
+        ["fraction", "1/0"],
         ["handle", 1],
         ["_flat", 1],
         ["value", 1],
@@ -446,3 +451,14 @@ def test_no_heartbeat_is_waited_for():
     client = execution.Client(hb_port=9)
     client.hb_channel.start()
     assert not client.hb_channel.is_alive()
+
+
+# ------------------------------------------------------------------------------------------------ where random cases start
+
+
+@given(SEEDS, st.text(max_size=20), st.text(max_size=20))
+def test_the_seed_of_a_test_is_its_own_and_one_that_torch_takes(seed, one, other):
+    found = execution.seed_of(seed, one)
+    assert found == execution.seed_of(seed, one)
+    assert (found == execution.seed_of(seed, other)) == (one == other)
+    torch.Generator().manual_seed(found)

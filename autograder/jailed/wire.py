@@ -21,6 +21,7 @@ import numpy as np
 LARGEST_FRAME = 96 << 20  # bytes; an answer of 64 MB, which is more than any check takes, is 86 MB in base64
 LARGEST_TEXT = 1 << 20  # characters
 MOST_DIGITS = 4000  # of a whole number
+LARGEST_EXPONENT = 400  # of a decimal number, which is more than floats have
 DEEPEST = 24
 MOST_VALUES = 2_000_000  # in all lists, tuples and dicts of a frame
 NUMBERS = re.compile(r"[<>|=]?(?:b1|[iu][1248]|f[248]|f16|c8|c16|c32)")
@@ -227,10 +228,16 @@ class _Unpacker:
         return complex(float.fromhex(_short(real)), float.fromhex(_short(imaginary)))
 
     def _fraction(self, depth, text):
-        return Fraction(_short(text))
+        match = re.fullmatch(r"(-?\d+)(?:/(\d+))?", _short(text), re.ASCII)
+        if not match or not int(match[2] or 1):
+            raise WireError("a fraction of the wrong form")
+        return Fraction(int(match[1]), int(match[2] or 1))
 
     def _decimal(self, depth, text):
-        return Decimal(_short(text))
+        value = Decimal(_short(text))
+        if value.is_finite() and abs(value.adjusted()) > LARGEST_EXPONENT:  # it would take for ever to compare it with another number
+            raise WireError("a decimal number that is too large or too small")
+        return value
 
     def _ellipsis(self, depth):
         return Ellipsis

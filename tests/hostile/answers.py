@@ -253,7 +253,7 @@ def conv2d_padded(image, kernel, padding=0):
     ),
     Attack(
         slug="cases-of-conv2d-for-im2col",
-        tries="Two exercises draw alike: what one was given tells the cases of the other, the fixed ones come from home, the library computes.",
+        tries="Two exercises draw alike: what one was given tells the cases of the other, and the library answers them all.",
         cells={
             "ex-conv2d": """SEEN = []
 def conv2d(image, kernel):
