@@ -39,6 +39,7 @@ from . import edition, sandbox
 
 GRACE = 10  # seconds after a cell's limit until the kernel is killed from outside
 MOST_RESTARTS = 8
+STARTS = 3  # tries to start a kernel
 MAY_TAKE = re.compile(r"may-take-(\d{1,3})-s")  # a cell's tag in the release, where training takes longer than other cells may
 DEMONSTRATION = "demonstration"  # a cell's tag in the release, where nothing that is graded follows from it
 NOT_RUN = "This cell is there to look at, and no answer needs it: it is not run while the notebook is graded.\n"
@@ -121,9 +122,16 @@ class BoundedExecute(Execute):
         self._deadline = time.monotonic() + self._seconds
         self._ran = []  # indices of cells to run again in a fresh kernel
         self.reasons = {}  # by cell id, why it was stopped or not run
-        self._restarts = 0
+        self._restarts, self._gone, self._begun = 0, False, False
         self.timeout_func = self._limit
-        return super().preprocess(nb, resources, km)
+        for attempt in range(STARTS):
+            try:
+                return super().preprocess(nb, resources, km)
+            except Exception:
+                if self._begun or attempt == STARTS - 1:
+                    raise
+                with contextlib.suppress(Exception):  # it did not start in time, on a busy machine, or died: no cell has been run yet
+                    self._cleanup_kernel()
 
     def _limit(self, cell):
         """Seconds that a cell may take."""
@@ -134,18 +142,23 @@ class BoundedExecute(Execute):
         if cell.cell_type != "code" or not cell.source.strip():
             return cell, resources
         cell.outputs, cell.execution_count = [], None
-        if self._restarts > MOST_RESTARTS:
-            cell.outputs = [self._note(cell, "NotRun", f"Not run: the kernel had already stopped {self._restarts} times in this notebook.")]
-        elif time.monotonic() >= self._deadline:
-            cell.outputs = [self._note(cell, "NotRun", f"Not run: the cells before it took all of the notebook's {self._seconds} seconds.")]
+        self._begun, reason = True, self._over()
+        if reason:
+            self.reasons[cell.id] = reason
+            cell.outputs = [error("NotRun", reason)]
         elif self._run(cell, index) and not utils.is_grade(cell):
             self._ran.append(index)
         return cell, resources
 
-    def _note(self, cell, name, reason):
-        """An output that says why a cell was not run."""
-        self.reasons[cell.id] = reason
-        return error(name, reason)
+    def _over(self):
+        """Why nothing more of the notebook is run; empty as long as cells are run."""
+        if self._gone:
+            return "Not run: the kernel stopped, and no other one could be started."
+        if self._restarts > MOST_RESTARTS:
+            return f"Not run: the kernel had already stopped {self._restarts} times in this notebook."
+        if time.monotonic() >= self._deadline:
+            return f"Not run: the cells before it took all of the notebook's {self._seconds} seconds."
+        return ""
 
     def _run(self, cell, index):
         """Run one cell. Returns whether it came to an end by itself."""
@@ -194,14 +207,21 @@ class BoundedExecute(Execute):
         self._restarts += 1
         if self._restarts > MOST_RESTARTS:
             return
-        self._kill()
-        self._cleanup_kernel()
-        self.km = self.create_kernel_manager()
-        self.start_new_kernel()
-        self.start_new_kernel_client()
+        for _ in range(STARTS):
+            try:
+                self._cleanup_kernel()
+                self.km = self.create_kernel_manager()
+                self.start_new_kernel()
+                self.start_new_kernel_client()
+                break
+            except Exception:  # it did not start in time, or died at once
+                continue
+        else:
+            self._gone = True
+            return
         again, self._ran = self._ran, []
         for index in again:
-            if time.monotonic() >= self._deadline or self._restarts > MOST_RESTARTS:
+            if self._over():
                 return
             original = self.nb.cells[index]
             came_to_an_end = self._run(copy.deepcopy(original), index)
@@ -227,7 +247,11 @@ class BoundedExecute(Execute):
 
     def _cleanup_kernel(self):
         self._kill()  # also what a cell left running in the background
-        return super()._cleanup_kernel()
+        return super()._cleanup_kernel() if self.km is not None else None
+
+    async def _async_cleanup_kernel(self):
+        if self.km is not None:  # there is none where one has not started
+            await super()._async_cleanup_kernel()
 
     def process_message(self, msg, cell, cell_index):
         """Keep a bounded share of what a cell prints and shows; its result has a share of its own."""
@@ -464,10 +488,9 @@ class TrustedExecute(BoundedExecute):
 
     def _judged(self, cell):
         """The verdict on one answer; whatever goes wrong is a verdict too, and costs this exercise only."""
-        if time.monotonic() >= self._deadline:
-            return stopped(f"Not run: the cells before it took all of the notebook's {self._seconds} seconds.")
-        if self._restarts > MOST_RESTARTS:
-            return stopped(f"Not run: the kernel had already stopped {self._restarts} times in this notebook.")
+        self._begun = True
+        if self._over():
+            return stopped(self._over())
         try:
             return run_sync(self._judge)(cell, self._limit(cell))
         except CheckerGone:

@@ -491,6 +491,52 @@ def test_a_lesson_may_give_a_cell_more_time(tags, awake):
     assert ("awake" in str(notebook.cells[0].outputs)) == awake
 
 
+class StartsBadly(BoundedExecute):
+    """Its kernels do not start, those whose numbers it is told."""
+
+    def start_new_kernel_client(self, **kwargs):
+        self.started = getattr(self, "started", 0) + 1
+        if self.started in self.bad:
+            raise RuntimeError("Kernel didn't respond in 60 seconds")
+        return super().start_new_kernel_client(**kwargs)
+
+    async def async_start_new_kernel_client(self):
+        self.started = getattr(self, "started", 0) + 1
+        if self.started in self.bad:
+            raise RuntimeError("Kernel didn't respond in 60 seconds")
+        return await super().async_start_new_kernel_client()
+
+
+def run_badly(bad, *sources):
+    runner = StartsBadly(timeout=60, jail="never")
+    runner.bad = bad
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    notebook, _ = runner.preprocess(nbformat.v4.new_notebook(cells=cells, metadata=kernel), {})
+    return [" ".join(output.get("text") or output.get("evalue") for output in cell.outputs).strip() for cell in notebook.cells]
+
+
+def test_a_kernel_that_does_not_start_is_tried_again():
+    assert run_badly({1, 2}, "print('here')") == ["here"]
+
+
+def test_a_kernel_that_never_starts_is_no_grade():
+    with pytest.raises(RuntimeError, match="didn't respond"):
+        run_badly(set(range(9)), "print('here')")
+
+
+def test_a_kernel_that_does_not_start_again_is_tried_again():
+    exits = "import os; os._exit(1)"
+    first, _, last = run_badly({2, 3}, "print('here')", exits, "print('there')")
+    assert (first, last) == ("here", "there")
+
+
+def test_what_comes_after_a_kernel_that_nothing_replaces_is_not_run_and_says_so():
+    exits = "import os; os._exit(1)"
+    first, _, last = run_badly(set(range(2, 9)), "print('here')", exits, "print('there')")
+    assert (first, last) == ("here", "Not run: the kernel stopped, and no other one could be started.")
+
+
 def test_a_hand_in_cannot_give_itself_more_time(course):
     notebook = solved(course)
     cell_of(notebook, "ex-1").metadata["tags"] = ["may-take-999-s"]
