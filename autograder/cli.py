@@ -206,15 +206,20 @@ def _release(arguments):
 
 
 def _collect(arguments):
-    from . import intake
+    from . import intake, moodle
 
     course = _course(arguments)
     lesson = course.choose(arguments.lesson, "release")[0] if arguments.lesson else None
     at = parse_date(arguments.at) if arguments.at else None
-    states = Counter()
+    states, lessons, rows = Counter(), Counter(), {}
     times_of_zips = False
     for outcome in intake.collect(course, arguments.source, lesson, at, arguments.roster):
+        if outcome.row:
+            rows.setdefault(outcome.row, set()).add(outcome.state)
+        if outcome.state in ("missing", "before") and not outcome.notes:
+            continue  # counted below
         states[outcome.state] += 1
+        lessons[outcome.lesson] += outcome.state in ("collected", "unchanged", "older")
         record = outcome.record
         times_of_zips |= outcome.state == "collected" and record["from"]["time"] == "zip"
         when = f"{record['handed_in']}  {intake.shown(record['chosen'])}" if record.get("chosen") else ""
@@ -227,7 +232,10 @@ def _collect(arguments):
         )
         for note in notes:
             print(f"    {note}")
-    left_out = states["refused"] + states["unsorted"]
+    theirs = lesson or next((name for name, count in lessons.most_common(1) if count), None)
+    if arguments.roster and theirs:
+        moodle.keep_worksheet(course, arguments.roster, theirs)
+    left_out = states["refused"] + states["unsorted"] + states["no file"]
     print(", ".join(f"{count} {state}" for state, count in states.items()) + "." if states else "There is nothing to collect.")
     if left_out:
         print(f"{left_out} of them will not be graded; the lines above say why.")
@@ -236,7 +244,24 @@ def _collect(arguments):
             "The times above are those of the zip: the platform writes when it made the zip, not when students handed in (but what Canvas "
             "does not call late counts as in time). If lateness matters, collect again with --at, or with Moodle's worksheet as --roster."
         )
+    if rows:
+        print(_in_roster(rows))
     return 1 if left_out else 0
+
+
+def _in_roster(rows):
+    """A line about everybody in a roster: what has come of each."""
+    kinds = {
+        "collected": {"collected", "unchanged", "older"},
+        "without a file": {"no file"},
+        "not taken": {"refused", "unsorted", "ungraded", "skipped"},
+        "collected before": {"before"},
+    }
+    counts = Counter(next((kind for kind, those in kinds.items() if states & those), "missing") for states in rows.values())
+    told = [f"{counts[kind]} {kind}" for kind in kinds if counts[kind]]
+    if counts["missing"]:
+        told.append(f"{counts['missing']} {'has' if counts['missing'] == 1 else 'have'} not handed in")
+    return f"{len(rows)} in the worksheet: {', '.join(told)}."
 
 
 def _count(text):
@@ -302,15 +327,28 @@ def _doctor(arguments):
 
 
 def _feedback(arguments):
-    from . import feedback
+    from . import feedback, moodle
 
     course = _course(arguments)
+    lessons = course.choose(arguments.lesson, "release")
     status, count = 0, 0
-    for student, lesson, problem in feedback.feedback(course, course.choose(arguments.lesson, "release"), arguments.student):
+    for student, lesson, problem in feedback.feedback(course, lessons, arguments.student):
         print(f"{student:20} {lesson:32} {problem or course.folder('feedback').name + f'/{student}/{lesson}/{lesson}.html'}")
         status, count = status or int(problem is not None), count + 1
     if not count:
         print("Nothing is graded yet: run `python -m autograder grade` first.")
+        return status
+    for lesson in lessons:
+        path, pages = moodle.feedback_zip(course, lesson)
+        if path:
+            told = f'{pages} page{"s" * (pages != 1)}, for "Upload multiple feedback files in a zip" in Moodle'
+            print(f"{path.relative_to(course.root)}: {told}.")
+    answers, students = feedback.waiting(course, lessons, arguments.student)
+    if answers:
+        print(
+            f"{answers} answer{'s' * (answers != 1)} of {students} hand-in{'s' * (students != 1)} still to be graded by hand (make "
+            "formgrader): these pages say so. Write them again when that is done."
+        )
     return status
 
 

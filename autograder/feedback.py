@@ -144,6 +144,21 @@ def feedback(course, lessons, student=None):
                     yield name, lesson, f"{type(problem).__name__}: {problem}"
 
 
+def waiting(course, lessons, student=None):
+    """How many answers still wait to be graded by hand, and of how many hand-ins."""
+    counts = []
+    with course.gradebook() as gradebook:
+        for lesson in lessons:
+            try:
+                submissions = gradebook.find_assignment(lesson).submissions
+            except MissingEntry:
+                continue
+            for one in submissions:
+                if one.needs_manual_grade and student in (None, one.student.id):
+                    counts.append(sum(grade.needs_manual_grade for notebook in one.notebooks for grade in notebook.grades))
+    return sum(counts), len(counts)
+
+
 def standing(submission):
     """What the gradebook says of a hand-in.
 

@@ -16,7 +16,7 @@ import nbformat
 import numpy as np
 from nbgrader.api import MissingEntry
 
-from . import feedback, intake, pages
+from . import feedback, intake, moodle, pages
 from .course import CourseError
 from .pages import plots
 
@@ -154,9 +154,19 @@ def report(course, lessons):
         "gradebook_canvas.csv": canvas_rows(found, people),
         "gradebook_moodle.csv": moodle_rows(found, people),
     }
+    remarks = _remarks(found, people)
+    for lesson in found:
+        final = {entry.student: entry.share for entry in lesson.entries if entry not in lesson.waiting}
+        rows, remark = moodle.filled_worksheet(course, lesson.name, final)
+        name = f"worksheet_{lesson.name}.csv"
+        if rows:
+            tables[name] = rows
+        else:
+            (folder / name).unlink(missing_ok=True)  # that of another day
+        remarks += [remark] if remark else []
     for name, rows in tables.items():
         pages.write(folder / name, as_csv(rows))
-    return [*written, *(folder / name for name in tables)], _remarks(found, people)
+    return [*written, *(folder / name for name in tables)], remarks
 
 
 def _people(course, gradebook):
@@ -262,6 +272,9 @@ def _remarks(lessons, people):
     waiting = sum(len(lesson.waiting) for lesson in lessons)
     if waiting:
         remarks.append(f"{_counted(waiting, 'hand-in')} still to be graded by hand (make formgrader): left blank in the gradebook CSVs.")
+    for lesson in lessons:
+        if lesson.missing:
+            remarks.append(f"{_counted(len(lesson.missing), 'student')} handed in nothing for {lesson.name}: blank in the CSVs, not 0.")
     nameless = [person.student for person in people.values() if not any(moodle_identity(person))]
     if nameless:
         remarks.append(
@@ -428,11 +441,11 @@ def _cell(value):
     if isinstance(value, (int, float)):
         return f"{value:.10g}"
     text = pages.visible(" ".join(str(value).split()))
-    return f"'{text}" if FORMULA.match(text) and not PLAIN_NUMBER.fullmatch(text) else text
+    return f"'{text}" if FORMULA.match(text) and text != "-" and not PLAIN_NUMBER.fullmatch(text) else text
 
 
 def score_rows(lessons, people):
-    """One row for each student and exercise."""
+    """One row for each student and exercise; for who has handed in nothing, the points are blank."""
     yield ["student", "name", "lesson", "exercise", "title", "graded_by", "points", "of", "outcome", "misconception"]
     for lesson in lessons:
         for entry in lesson.entries:
@@ -443,6 +456,10 @@ def score_rows(lessons, people):
                 how = "test" if item.is_code else "hand"
                 name = people[entry.student].name
                 yield [entry.student, name, lesson.name, item.name, item.title, how, points, item.of, outcome, slip]
+        for student in lesson.missing:
+            for item in lesson.items:
+                how = "test" if item.is_code else "hand"
+                yield [student, people[student].name, lesson.name, item.name, item.title, how, None, item.of, "missing", ""]
 
 
 def misconception_rows(lessons):
@@ -491,9 +508,11 @@ def moodle_rows(lessons, people):
     """Grades as Moodle imports them (https://docs.moodle.org/405/en/Grade_import, "CSV import").
 
     The columns are those of Moodle's own export. While importing, map one of "ID number" and "Email address" to the user, and each
-    lesson to its grade item. One student whom Moodle does not know stops the whole import: those without either are left out.
+    lesson to its grade item, of which the maximum grade should be that of the heading: Moodle takes the numbers as they are. One
+    student whom Moodle does not know stops the whole import: those without either are left out.
     """
-    yield ["First name", "Last name", "ID number", "Email address", *(lesson.name for lesson in lessons)]
+    points = (f"{lesson.name} (points of {sum(item.of for item in lesson.items):g})" for lesson in lessons)
+    yield ["First name", "Last name", "ID number", "Email address", *points]
     for person in people.values():
         number, email = moodle_identity(person)
         if number or email:

@@ -169,7 +169,8 @@ def test_scores_are_long(written):
     assert ["ann", "Ann Example", LESSON, "think-1", "Exercise 1", "hand", "", "2", "waiting", ""] in [
         [*row[:4], "Exercise 1", *row[5:]] for row in rows
     ]
-    assert len(rows) == 1 + 10 * 4
+    assert ["yan", "Yan Example", LESSON, "check-1", "Exercise 1", "test", "", "2", "missing", ""] in rows
+    assert len(rows) == 1 + 11 * 4
 
 
 def test_misconceptions_have_a_table(written):
@@ -192,10 +193,11 @@ def test_the_canvas_table_is_as_canvas_reads_it(written):
 
 def test_the_moodle_table_is_as_moodle_reads_it(written):
     rows = rows_of(written["gradebook_moodle.csv"])
-    assert rows[0] == ["First name", "Last name", "ID number", "Email address", LESSON]
+    assert rows[0] == ["First name", "Last name", "ID number", "Email address", f"{LESSON} (points of 8)"]
     assert ["Cem", "Example", "cem", "", "4"] in rows
     assert ["Yan", "Example", "yan", "yan@example.org", ""] in rows
     assert any("2 hand-ins still to be graded by hand" in remark for remark in written["remarks"])
+    assert any("1 student handed in nothing for 01_numbers: blank in the CSVs, not 0" in remark for remark in written["remarks"])
 
 
 def test_students_get_back_the_ids_of_the_system_they_came_from(tmp_path):
