@@ -64,6 +64,8 @@ class Archive:
     ----------
     members : list of Member
         What may be unpacked.
+    folders : list of tuple of str
+        The paths of folders that have an entry of their own, as those with nothing in them do.
     left_out : list of (str, str)
         Name and reason of every other file.
 
@@ -91,7 +93,7 @@ class Archive:
         size = self.path.stat().st_size
         self._changed = self.path.stat().st_mtime
         self._allowance = MOST_BYTES_IN_ALL + MOST_TIMES * size
-        self.members, self.left_out = [], []
+        self.members, self.folders, self.left_out = [], [], []
         for info in infos:
             self._sort(info)
 
@@ -109,9 +111,14 @@ class Archive:
     def _sort(self, info):
         name = _decoded(info)
         parts = [part for part in name.split("/") if part not in ("", ".")]
-        if info.orig_filename.endswith("/") or any(map(is_clutter, parts)):
+        if any(map(is_clutter, parts)):
             return
+        is_folder = info.orig_filename.endswith("/")
         fault = _fault(info, name, parts)
+        if is_folder and not fault and not parts[0].startswith("."):
+            self.folders.append(tuple(parts))
+        if is_folder:
+            return
         if fault:
             self.left_out.append((name, fault))
         else:
@@ -215,7 +222,7 @@ def _fault(info, name, parts):
         (".." in parts, "its path leads out of its folder"),
         (len(parts) > DEEPEST + 1, f"it lies more than {DEEPEST} folders deep"),
         (kind == stat.S_IFLNK, "it is a link"),
-        (kind not in (0, stat.S_IFREG), "it is no ordinary file"),
+        (kind not in (0, stat.S_IFDIR if info.orig_filename.endswith("/") else stat.S_IFREG), "it is no ordinary file"),
         (info.flag_bits & 0x41, "it is encrypted"),
         # bzip2 and LZMA may ask for gigabytes of memory; no learning platform uses them
         (info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED), "it is compressed in a way that is not read here"),

@@ -24,11 +24,15 @@ from .archives import DEEPEST, MOST_FILES, Archive, Member, fit_name, is_clutter
 from .archives import printable as shown
 from .course import Course, CourseError, read_json, write_json
 from .notebooks import LARGEST_FILE, UnreadableError, is_test, likeness, note, read_cells, rebuild
-from .platforms import NAMES, Roster, fit_id, label, recognise, same_name
+from .platforms import NAMES, PARTICIPANT, ROSTERS, Person, Roster, fit_id, is_name_of, label, recognise, same_name, shown_person
 
 STUDENT_ID = re.compile(r"\w[\w.@+=~,'() -]{0,99}")
 PACKED = {".zip", ".7z", ".rar", ".gz", ".tgz", ".tar"}
 UNSORTED = "unsorted"  # the place of a lesson's name, for files that belong to none
+ROSTER_NAMES = {"moodle": "worksheet", "canvas": "gradebook export"}
+TEST_STUDENT = "Student, Test"  # whom Canvas puts among the others
+EMPTY = "there is no file in it"
+NO_FILE = "handed in, says the worksheet, but there is no file"
 
 
 @dataclass
@@ -60,9 +64,12 @@ class Outcome:
     ----------
     state : str
         "collected", "unchanged" (it was here already), "older" (a newer one is), "unsorted" (kept, but for no lesson), "ungraded" (a lesson
-        without points), "skipped" (for a lesson that was not asked for) or "refused"; the reason is in `notes`.
+        without points), "skipped" (for a lesson that was not asked for) or "refused"; the reason is in `notes`. With a roster also
+        "no file" (but the platform knows of a hand-in), "before" (collected another time) or "missing" (not handed in).
     record : dict
         As kept beside the originals.
+    row : str
+        The number of the student in the roster, or "".
     """
 
     student: str
@@ -70,6 +77,7 @@ class Outcome:
     state: str
     notes: list = field(default_factory=list)
     record: dict = field(default_factory=dict)
+    row: str = ""
 
 
 def released(course):
@@ -99,6 +107,7 @@ class HandIn:
     things: list  # the parts themselves, folders and files
     notes: list
     at: datetime | None = None
+    person: Person | None = None  # who it is, in the roster
 
 
 def collect(course, source, lesson=None, at=None, roster=None):
@@ -137,28 +146,51 @@ def collect(course, source, lesson=None, at=None, roster=None):
             entries, gather = _zip_entries(course, archive), lambda one: _unpacked(archive, one)
         else:
             raise CourseError(f"{source} is no folder and no zip. Give a folder with a folder for each student, or a platform's zip.")
-        system = recognise({name: is_folder for name, is_folder, thing in entries if isinstance(thing, os.DirEntry) or thing[0]})
+        system = recognise(
+            {name: is_folder for name, is_folder, thing in entries if isinstance(thing, os.DirEntry) or thing[0] or not thing[1]}
+        )
         students = [name for name, is_folder, _ in entries if is_folder]
         if students and all(name in course.lessons() for name in students):
             raise CourseError(
                 f"The folders in {source} are named like lessons, not like students: nothing was collected. Is it the right folder?"
             )
         hand_ins, strangers = _by_student(system, entries, roster)
+        remarks = {}
+        if roster:
+            _require_right_roster(system, hand_ins, roster)
+            remarks = _require_one_person_an_id(course, roster)
+            _enter_students(course, roster)
         due = _due_dates(course, graded) if system == "canvas" else {}
+        lessons = Counter()
         for one in hand_ins:
-            if not STUDENT_ID.fullmatch(one.student) or one.student != one.student.strip():
-                reason = "a folder's name is the student's id: letters, digits and . _ @ + = ~ , ' ( ) - only; rename it"
-                faults = [fault for thing in one.things if isinstance(thing, tuple) for fault in thing[1]]
-                yield Outcome(shown(one.student or one.labels[0].id), None, "refused", faults or [reason])
-                continue
-            try:
-                with gather(one) as (files, notes):
-                    one.notes += notes
-                    yield from _collect_student(course, releases, one, files, lesson, at, due)
-            except (CourseError, OSError) as error:  # a disk's trouble with one student is no reason to leave the others
-                yield Outcome(one.student, lesson, "refused", [*one.notes, str(error)])
+            remark = [remarks[one.person.number]] if one.person and one.person.number in remarks else []
+            for outcome in _collect_one(course, releases, one, gather, lesson, at, due):
+                lessons[outcome.lesson] += outcome.lesson is not None
+                if one.person and outcome.notes[-1:] == [EMPTY]:
+                    outcome.state = "no file"
+                    outcome.notes[-1] = NO_FILE if one.person.has_handed_in else EMPTY
+                outcome.row, outcome.notes, remark = one.person.number if one.person else "", [*outcome.notes, *remark], []
+                yield outcome
         for name, reason in strangers:
             yield Outcome(shown(name), None, "refused", [reason])
+        if roster:
+            usual = max(lessons, key=lessons.get, default=None)
+            yield from _absent(course, roster, hand_ins, lesson or usual, remarks)
+
+
+def _collect_one(course, releases, one, gather, lesson, at, due):
+    """Take in what one student handed in, if the name is a student's."""
+    if not _is_id(one.student):
+        reason = "a folder's name is the student's id: letters, digits and . _ @ + = ~ , ' ( ) - only; rename it"
+        faults = [fault for thing in one.things if isinstance(thing, tuple) for fault in thing[1]]
+        yield Outcome(shown(one.student or one.labels[0].id), None, "refused", faults or [reason])
+        return
+    try:
+        with gather(one) as (files, notes):
+            one.notes += notes
+            yield from _collect_student(course, releases, one, files, lesson, at, due)
+    except (CourseError, OSError) as error:  # a disk's trouble with one student is no reason to leave the others
+        yield Outcome(one.student, lesson, "refused", [*one.notes, str(error)])
 
 
 def _inbound(course, folder):
@@ -184,10 +216,13 @@ def _folder_entries(course, folder):
 
 def _zip_entries(course, archive):
     """What lies on top in a zip: name, whether it is a folder, and its members and what is left out of it."""
-    tops = _tops(archive.members)
+    tops, folders = _tops(archive.members), archive.folders
     inner = _tops(member for member in _without_top(archive.members) if member.parts)
-    if len(tops) == 1 and _is_a_class(course, list(tops), list(inner)):  # somebody has packed a folder, with itself on top
-        archive.members, tops = _without_top(archive.members), inner
+    if len({*tops, *((parts[0], True) for parts in folders)}) == 1 and _is_a_class(course, list(tops), list(inner)):
+        archive.members, tops = _without_top(archive.members), inner  # somebody has packed a folder, with itself on top
+        folders = [parts[1:] for parts in folders if parts[1:]]
+    for parts in folders:
+        tops.setdefault((parts[0], True), [])  # of a student, perhaps, who handed in nothing
     entries = {top: (members, []) for top, members in tops.items()}
     for name, reason in archive.left_out:
         top, slash, _ = name.partition("/")
@@ -267,7 +302,118 @@ def _hand_in(labels, things, roster):
     at = _platform_time(person.submitted) if person and first.system == "moodle" else None
     if at:
         origin["time"] = "platform"
-    return HandIn(person.student or name if person else name, origin, labels, things, notes, at)
+    return HandIn(person.student or name if person else name, origin, labels, things, notes, at, person)
+
+
+def _require_right_roster(system, hand_ins, roster):
+    """Refuse the roster of something else: numbers of Moodle's participants mean somebody else in another assignment."""
+    nothing = "Nothing was collected."
+    if system in ROSTERS and system != roster.system:
+        raise CourseError(f"The hand-ins come from {NAMES[system]}, the roster from {NAMES[roster.system]}. {nothing}")
+    if system not in ROSTERS or not hand_ins:
+        return
+    if not any(one.person for one in hand_ins):
+        raise CourseError(f"Nobody of those who handed in is in the roster. Is it the roster of something else? {nothing}")
+    named = [(one.labels[0], one.person) for one in hand_ins if one.person and one.person.name and one.labels[0].name]
+    if system == "moodle" and not _are_unnamed([found.name for found, _ in named], roster):
+        wrong = [(found, person) for found, person in named if not is_name_of(found.name, person.name)]
+        if wrong:
+            found, person = wrong[0]
+            others = f" (And {len(wrong) - 1} more like that.)" if len(wrong) > 1 else ""
+            raise CourseError(
+                f"{shown(found.name)}_{found.id}: in the worksheet Participant {found.id} is {shown(person.name)}.{others} Is it the "
+                f"worksheet of another assignment? {nothing} (If a name has changed since, write the folder's name into the worksheet.)"
+            )
+    # Canvas has one number a person for all assignments: a name alone may well have changed
+    wrong = [found for found, person in named if not same_name(found.name, person.name)] if system == "canvas" else []
+    if len(wrong) > 1 and len(wrong) * 2 > len(named):
+        raise CourseError(
+            f"{len(wrong)} of {len(named)} names differ, such as {shown(wrong[0].name)}_{wrong[0].id}, who is "
+            f"{shown(roster.find(wrong[0]).name)} in the roster. Is it the roster of another Canvas? {nothing}"
+        )
+
+
+def _are_unnamed(names, roster):
+    """Did Moodle leave the names out ("blind marking")? It then calls them all Participant, or so in another language."""
+    if all(PARTICIPANT.fullmatch(name.strip()) for name in names):
+        return True
+    return len(names) > 1 and len(set(names)) == 1 and not any(same_name(names[0], one.name) for one in roster.people)
+
+
+def _require_one_person_an_id(course, roster):
+    """Refuse a roster in which an id is of somebody else than it has been so far. Returns by student what has merely changed."""
+    known, remarks = _known_people(course, roster), {}
+    for person in roster.people:
+        name, email, platform_id = known.get(person.student, ("", "", ""))
+        renamed = bool(name.strip() and person.name.strip()) and not same_name(name, person.name)
+        moved = bool(email and person.email) and email.casefold() != person.email.casefold()
+        same_email = bool(email and person.email) and not moved
+        if renamed and not same_email and not (roster.system == "canvas" and platform_id == person.platform_id):
+            raise CourseError(
+                f"{person.student} is {shown_person(name, email)} so far; this {ROSTER_NAMES[roster.system]} says {person.shown}. "
+                "Are they two people? Nothing was collected. (If they are one, write the name or the address into the file as it was.)"
+            )
+        if renamed or moved:
+            remarks[person.number] = f"{person.student} was {shown_person(name, email)} so far, and is {person.shown} now"
+    return remarks
+
+
+def _known_people(course, roster):
+    """By student the name, email address and number in the platform that are known so far, from the gradebook or else from hand-ins."""
+    with course.gradebook() as gradebook:
+        known = {
+            one.id: (f"{one.first_name or ''} {one.last_name or ''}", one.email or "", one.lms_user_id or "") for one in gradebook.students
+        }
+    for person in roster.people:
+        if _is_id(person.student) and not any(text.strip() for text in known.get(person.student, ())):
+            for path in (course.received / person.student).glob("[!.]*"):
+                origin = (latest(course, person.student, path.name) or {}).get("from", {})
+                if origin.get("columns"):
+                    before = Person("", person.student, origin.get("name", ""), origin["columns"])
+                    known[person.student] = (before.name, before.email, before.platform_id)
+    return known
+
+
+def _enter_students(course, roster):
+    """Enter everybody in a roster who has an id into the gradebook. What is known already and written otherwise there stays."""
+    with course.gradebook() as gradebook:
+        there = {one.id: one for one in gradebook.students}
+        for person in roster.people:
+            if not _is_id(person.student) or person.name == TEST_STUDENT:
+                continue
+            first, last = person.names
+            facts = {"email": person.email, "lms_user_id": person.platform_id}
+            one = there.get(person.student)
+            if not one or not same_name(f"{one.first_name or ''} {one.last_name or ''}", person.name):
+                facts |= {"first_name": first, "last_name": last}
+            new = {key: text[:128] for key, text in facts.items() if text and (not one or getattr(one, key) != text[:128])}
+            if new or not one:
+                gradebook.update_or_create_student(person.student, **new)
+
+
+def _is_id(text):
+    return STUDENT_ID.fullmatch(text) is not None and text == text.strip()
+
+
+def _absent(course, roster, hand_ins, lesson, remarks):
+    """An outcome for everybody in the roster of whom nothing came."""
+    came = {one.person.number for one in hand_ins if one.person}
+    for person in roster.people:
+        if person.number in came:
+            continue
+        notes = [remarks[person.number]] if person.number in remarks else []
+        student = person.student if _is_id(person.student) else ""
+        if not student and person.name:
+            notes.append("no id in the roster: not entered into the gradebook")
+        elif person.name == TEST_STUDENT:
+            notes.append("Canvas's test student: not entered into the gradebook")
+        if lesson and student and latest(course, student, lesson):
+            state = "before"
+        elif person.has_handed_in:
+            state, notes = "no file", [NO_FILE, *notes]
+        else:
+            state = "missing"
+        yield Outcome(student or shown(person.name) or f"Participant {person.number}", lesson, state, notes, row=person.number)
 
 
 def _platform_time(text):
@@ -360,7 +506,7 @@ def _collect_student(course, releases, hand_in, files, lesson, at, due):
         if files:
             yield _take_in(course, releases[lesson], hand_in, lesson, files, notes, at, due)
         else:
-            yield Outcome(student, lesson, "refused", [*notes, "there is no file in it"])
+            yield Outcome(student, lesson, "refused", [*notes, EMPTY])
         return
     for name, release in releases.items():
         mine = [file for file in files if file.lesson == name]
@@ -381,7 +527,7 @@ def _collect_student(course, releases, hand_in, files, lesson, at, due):
         )
         yield Outcome(student, None, "unsorted", [*notes, f"kept, but for no lesson: {names}. {remedy}"])
     elif not files:
-        yield Outcome(student, None, "refused", [*notes, "there is no file in it"])
+        yield Outcome(student, None, "refused", [*notes, EMPTY])
 
 
 def _take_time(hand_in, files):

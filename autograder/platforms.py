@@ -108,6 +108,34 @@ class Person:
     name: str
     columns: dict  # what the platform wants back with the grades
     submitted: str = ""  # when Moodle received the hand-in, as Moodle writes it
+    status: str = ""  # what Moodle says of the hand-in
+
+    @property
+    def shown(self):
+        """The person for a sentence: name and email address, as far as they are known."""
+        return shown_person(self.name, self.email) or printable(self.student or self.number)
+
+    @property
+    def email(self):
+        return self.columns.get("Email address", "").strip()
+
+    @property
+    def platform_id(self):
+        """What the platform knows the person by in every assignment: Moodle's ID number, or Canvas's ID."""
+        return self.columns.get("ID number", self.columns.get("ID", "")).strip()
+
+    @property
+    def names(self):
+        """First and last name, as well as one field for both tells: the last word is the last name, unless there is a comma."""
+        last, comma, first = (part.strip() for part in self.name.partition(","))
+        if not comma:
+            first, _, last = " ".join(self.name.split()).rpartition(" ")
+        return first, last
+
+    @property
+    def has_handed_in(self):
+        """Does Moodle say that there is a hand-in?"""
+        return self.status.strip().lower().startswith("submitted")
 
 
 class Roster:
@@ -141,13 +169,19 @@ class Roster:
                 continue
             name = row.get("Full name") or row.get("Student") or ""
             student = next((fit_id(row[column]) for column in ids if fit_id(row.get(column, ""))), "")
-            person = Person(number[0], student, name, {column: row[column] for column in wanted if column in row}, row.get(SUBMITTED, ""))
+            known = {column: row[column] for column in wanted if column in row}
+            person = Person(number[0], student, name, known, row.get(SUBMITTED, ""), row.get("Status", ""))
             if number[0] in self._people or student in self._known:
                 who = printable(student or number[0])
                 raise CourseError(f"{path} has {who} twice: two students would be taken for one. Take one of the rows out.")
             self._people[number[0]] = person
             if student:
                 self._known[student] = person
+
+    @property
+    def people(self):
+        """Everybody in it, in its order."""
+        return list(self._people.values())
 
     def find(self, label):
         """The person whose hand-in bears a label, or None."""
@@ -170,7 +204,64 @@ def _rows(path):
         raise CourseError(f"{path} is no CSV: {problem}.") from problem
 
 
+# Letters that some systems write as two.
+IN_TWO = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe", "æ": "ae", "œ": "oe", "đ": "d", "ł": "l"})
+LOST = "?#\ufffd"  # what stands for a letter that a disk or a program could not write
+PARTICIPANT = re.compile(r"participant( \d+)?", re.IGNORECASE)  # how Moodle calls those whom it does not name
+
+
 def same_name(one, other):
-    """Do two systems' ways of writing a name mean the same name? Order, spaces and marks are not told apart."""
-    first, second = (sorted(re.sub(r"[\W_]+", "", unicodedata.normalize("NFKD", name)).lower()) for name in (one, other))
-    return first == second
+    """Do two systems' ways of writing a name mean the same name?
+
+    Order, case, spaces and marks are not told apart; nor are letters that were lost or garbled on the way through a zip or a disk.
+    """
+    others = _spellings(other)
+    if any(sorted(first) == sorted(second) for first in _spellings(one) for second in others):
+        return True
+    return _with_gaps(one, other) or _with_gaps(other, one)
+
+
+def _spellings(name):
+    """The letters of a name in each way that it may be written."""
+    names = [unicodedata.normalize("NFC", name).casefold()]
+    for codec in ("cp437", "cp850", "cp1252", "latin-1"):  # UTF-8 that a program has taken for one of these
+        try:
+            names.append(unicodedata.normalize("NFC", name.encode(codec).decode("utf-8")).casefold())
+        except UnicodeError:
+            continue
+    return {_letters(way) for one in names for way in (one, one.translate(IN_TWO))}
+
+
+def _letters(name):
+    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFKD", name))
+
+
+def _with_gaps(one, other):
+    """Is one name the other, but for letters that were lost?"""
+    gaps = unicodedata.normalize("NFC", one).casefold()
+    lost = sum(letter in LOST for letter in gaps)
+    first, *parts = (_letters(part) for part in re.split(f"[{re.escape(LOST)}]+", gaps))
+    return bool(lost) and any(_fills(first, parts, spelling, 2 * lost) for spelling in _spellings(other))
+
+
+def _fills(first, parts, whole, most):
+    """Do the parts stand in the whole in this order, with at most so many letters between them in all?"""
+    if not whole.startswith(first) or not whole.endswith(parts[-1]) or not 0 <= len(whole) - len(first) - sum(map(len, parts)) <= most:
+        return False
+    at = len(first)
+    for part in parts[:-1]:
+        at = whole.find(part, at) + len(part)
+        if at < len(part):
+            return False
+    return at <= len(whole) - len(parts[-1])
+
+
+def is_name_of(folder, name):
+    """Is what Moodle calls a folder of hand-ins (perhaps with a group's name and a hyphen in front) a student's name?"""
+    return any(same_name(folder[start:], name) for start in (0, *(found.end() for found in re.finditer("-", folder))))
+
+
+def shown_person(name, email):
+    """A person for a sentence."""
+    name, email = printable(name.strip()), printable(email.strip())
+    return f"{name} ({email})" if name and email else name or email

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 import zipfile
 from datetime import UTC, datetime, timedelta
 
@@ -361,7 +362,7 @@ Student,ID,SIS User ID,SIS Login ID,Section,01 Numbers (77)
 def test_moodles_worksheet_gives_ids_and_times(course, tmp_path, work):
     roster = writing(tmp_path, "grades.csv", WORKSHEET)
     outcomes = collect(course, moodle(course, tmp_path, work), LESSON, roster=roster)
-    assert states(outcomes) == {"s-ada": "collected", "zoe@uni.example": "collected"}
+    assert states(outcomes) == {"s-ada": "collected", "zoe@uni.example": "collected", "Bob Berg": "missing"}
     ada, zoe = (outcomes[name].record for name in ("s-ada", "zoe@uni.example"))
     columns = {"Identifier": "Participant 101", "Full name": "Ada Lovelace", "ID number": "s-ada", "Email address": "ada@uni.example"}
     assert ada["from"] == {"system": "moodle", "id": "101", "name": "Ada Lovelace", "columns": columns, "time": "platform"}
@@ -380,6 +381,212 @@ def test_canvas_gradebook_gives_ids(course, tmp_path, work):
     assert outcomes["1004"].record["notes"] == ["not in the roster"]
 
 
+SHEET = """\
+Identifier,"Full name","ID number","Email address",Status,"Last modified (submission)"
+"Participant 5000","Ada Example",s1000,ada@example.org,"Submitted for grading","Sunday, 3 May 2020, 11:15 PM"
+"Participant 5001","Ben Example",s1001,ben@example.org,"Submitted for grading","Sunday, 3 May 2020, 11:15 PM"
+"Participant 5002","Cy Example",s1002,cy@example.org,"No submission",-
+"Participant 5003","Finn Example",s1003,finn@example.org,"Submitted for grading","Sunday, 3 May 2020, 11:15 PM"
+"""
+
+
+def sheet(tmp_path, *changes, text=SHEET):
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    return writing(tmp_path, "sheet.csv", text)
+
+
+def moodles(tmp_path, work, *names, **options):
+    return zip_of(tmp_path / "moodles.zip", {f"{name}_assignsubmission_file/a.ipynb": work for name in names}, **options)
+
+
+def everything(course):
+    """All files of a course and what the gradebook knows of students."""
+    with course.gradebook() as gradebook:
+        students = sorted((one.id, one.first_name, one.last_name, one.email, one.lms_user_id) for one in gradebook.students)
+    return {str(path) for path in course.root.rglob("*")}, students
+
+
+def test_the_worksheet_of_another_assignment_is_refused_before_anything_is_written(course, tmp_path, work):
+    """Its numbers are other people: Participant 5000 is Ada there."""
+    before = everything(course)
+    said = "Ben Example_5000: in the worksheet Participant 5000 is Ada Example. .*Is it the worksheet of another assignment"
+    with pytest.raises(CourseError, match=said):
+        collect(course, moodles(tmp_path, work, "Ben Example_5000", "Ben Example_5001"), LESSON, roster=sheet(tmp_path))
+    assert everything(course) == before
+
+
+def test_a_worksheet_without_anybody_who_handed_in_is_refused(course, tmp_path, work):
+    with pytest.raises(CourseError, match="Nobody of those who handed in is in the roster"):
+        collect(course, moodles(tmp_path, work, "Ada Example_70", "Ben Example_71"), LESSON, roster=sheet(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [
+        ("Zoë O’Neil", "Zoe\u0308  O'Neil"),
+        ("ZOE ONEIL", "Zoë O’Neil"),
+        ("Jorg Muller", "Jörg Müller"),
+        ("Joerg Mueller", "Jörg Müller"),
+        ("J?rg M\ufffdller", "Jörg Müller"),
+        ("JÃ¶rg MÃ¼ller", "Jörg Müller"),
+        ("J├╢rg M├╝ller", "Jörg Müller"),
+        ("??", "李雷"),
+        ("Lovelace Ada", "Ada Lovelace"),
+        ("Group 1-Ada Lovelace", "Ada Lovelace"),
+        ("Participant", "Ada Lovelace"),
+        ("Participant 5000", "Ada Lovelace"),
+    ],
+)
+def test_a_name_that_was_written_otherwise_on_the_way_is_the_same(course, tmp_path, work, folder, name):
+    roster = sheet(tmp_path, ("Ada Example", name))
+    assert states(collect(course, moodles(tmp_path, work, f"{folder}_5000"), LESSON, roster=roster))["s1000"] == "collected"
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [("王芳", "李雷"), ("Zoë Berg", "Zoe Burg"), ("B?n Example", "Ada Example"), ("?", "Ada Lovelace"), ("Ada-Lena", "Ada")],
+)
+def test_a_name_that_merely_looks_alike_is_another(course, tmp_path, work, folder, name):
+    with pytest.raises(CourseError, match="Is it the worksheet of another assignment"):
+        collect(course, moodles(tmp_path, work, f"{folder}_5000"), LESSON, roster=sheet(tmp_path, ("Ada Example", name)))
+
+
+def test_a_name_made_to_be_slow_to_compare_is_not(tmp_path):
+    began = time.monotonic()
+    assert not same_name("a?" * 120 + "c", "a" * 240 + "b")
+    assert time.monotonic() - began < 1
+
+
+def test_blind_marking_has_the_same_name_for_all_in_any_language(course, tmp_path, work):
+    names = [f"Teilnehmer-in_{number}" for number in (5000, 5001)]
+    assert states(collect(course, moodles(tmp_path, work, *names), LESSON, roster=sheet(tmp_path))) == {
+        "s1000": "collected",
+        "s1001": "collected",
+        "s1002": "missing",
+        "s1003": "no file",
+    }
+
+
+def test_the_roster_of_another_platform_is_refused(course, tmp_path, work):
+    with pytest.raises(CourseError, match="The hand-ins come from Moodle, the roster from Canvas"):
+        collect(course, moodles(tmp_path, work, "Ada Example_1001"), LESSON, roster=writing(tmp_path, "x.csv", GRADEBOOK))
+
+
+def test_the_roster_of_another_canvas_is_refused(course, tmp_path, work):
+    """One name may have changed, but not most of them."""
+    path = zip_of(tmp_path / "x.zip", dict.fromkeys(["evil_1001_1_a.ipynb", "worse_1002_2_a.ipynb", "corbettcy_1003_3_a.ipynb"], work))
+    with pytest.raises(CourseError, match="2 of 3 names differ, such as worse_1002, who is Berg, Bob in the roster"):
+        collect(course, path, LESSON, roster=writing(tmp_path, "x.csv", GRADEBOOK))
+    assert not course.received.exists()
+
+
+# ---------------------------------------------------------------------------------------------------- one id, one person
+
+
+def second_lesson(tmp_path, course, *changes):
+    """The next assignment: other numbers of participants, and whatever else has changed."""
+    words = nbformat.writes(solved(course, "02_words")).encode()
+    renumbered = SHEET.replace("Participant 5", "Participant 6")
+    name = next((new for old, new in changes if old == "Ada Example"), "Ada Example")
+    return moodles(tmp_path, words, f"{name}_6000"), sheet(tmp_path, *changes, text=renumbered)
+
+
+@pytest.mark.parametrize("gradebook_is_lost", [False, True])
+def test_an_id_that_is_suddenly_somebody_elses_is_refused(course, tmp_path, work, gradebook_is_lost):
+    collect(course, moodles(tmp_path, work, "Ada Example_5000"), LESSON, roster=sheet(tmp_path))
+    if gradebook_is_lost:
+        (course.root / "gradebook.db").unlink()
+    changes = ("Ada Example", "Dora Berg"), ("ada@example.org", "dora@example.org")
+    path, roster = second_lesson(tmp_path, course, *changes)
+    said = r"s1000 is Ada Example \(ada@example.org\) so far; this worksheet says Dora Berg \(dora@example.org\)"
+    with pytest.raises(CourseError, match=said):
+        collect(course, path, "02_words", roster=roster)
+    assert intake.records(course, "s1000", "02_words") == []
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (("Ada Example", "Ada Berg"), ["s1000 was Ada Example (ada@example.org) so far, and is Ada Berg (ada@example.org) now"]),
+        (("ada@", "a.example@"), ["s1000 was Ada Example (ada@example.org) so far, and is Ada Example (a.example@example.org) now"]),
+        (("Ada Example", "Áda  example"), []),
+    ],
+)
+def test_a_new_name_or_a_new_address_alone_is_told_once(course, tmp_path, work, change, says):
+    collect(course, moodles(tmp_path, work, "Ada Example_5000"), LESSON, roster=sheet(tmp_path))
+    path, roster = second_lesson(tmp_path, course, change)
+    assert collect(course, path, "02_words", roster=roster)["s1000"].notes == says
+    assert collect(course, path, "02_words", roster=roster)["s1000"].notes == []
+
+
+# ---------------------------------------------------------------------------------------------------- everybody in the roster
+
+
+def test_an_empty_hand_in_is_listed_and_everybody_is_counted(course, tmp_path, work, capsys):
+    path = moodles(tmp_path, work, "Ada Example_5000", "Ben Example_5001")
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("Finn Example_5003_assignsubmission_file/homework/", b"")
+    assert main(["--course", str(course.root), "collect", str(path), "--lesson", "1", "--roster", str(sheet(tmp_path))]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    finn = next(number for number, line in enumerate(lines) if line.startswith("s1003"))
+    assert lines[finn].split() == ["s1003", LESSON, "no", "file"]
+    assert lines[finn + 1] == "    handed in, says the worksheet, but there is no file"
+    assert lines[-1] == "4 in the worksheet: 2 collected, 1 without a file, 1 has not handed in."
+
+
+def test_without_a_roster_too_an_empty_folder_of_a_zip_is_told(course, tmp_path, work):
+    path = moodles(tmp_path, work, "Ada Example_5000")
+    with zipfile.ZipFile(path, "a") as archive:
+        for name in ("Finn Example_5003_assignsubmission_file/", "../x/", "__MACOSX/"):
+            archive.writestr(name, b"")
+    outcomes = collect(course, path, LESSON)
+    assert states(outcomes) == {"Ada Example": "collected", "Finn Example": "refused"}
+    assert outcomes["Finn Example"].notes == ["there is no file in it"]
+
+
+def test_who_is_not_in_the_zip_but_was_collected_before_is_counted_so(course, tmp_path, work):
+    collect(course, moodles(tmp_path, work, "Ada Example_5000"), LESSON, roster=sheet(tmp_path))
+    outcomes = collect(course, moodles(tmp_path, work, "Ben Example_5001"), roster=sheet(tmp_path))
+    assert states(outcomes) == {"s1000": "before", "s1001": "collected", "s1002": "missing", "s1003": "no file"}
+
+
+def test_a_roster_makes_the_class_list_of_the_gradebook(course, tmp_path, work, capsys):
+    roster = sheet(tmp_path, ("s1002,cy@example.org", ","), ("ben@example.org", ""), ("Ben Example", "=Ben <b>"))
+    outcomes = collect(course, moodles(tmp_path, work, "Ada Example_5000"), LESSON, roster=roster)
+    assert everything(course)[1] == [
+        ("s1000", "Ada", "Example", "ada@example.org", "s1000"),
+        ("s1001", "=Ben", "<b>", None, "s1001"),
+        ("s1003", "Finn", "Example", "finn@example.org", "s1003"),
+    ]
+    assert outcomes["Cy Example"].notes == ["no id in the roster: not entered into the gradebook"]
+    main(["--course", str(course.root), "status", "1", "--students"])
+    assert "    missing: s1001, s1003" in capsys.readouterr().out
+
+
+def test_of_canvas_too_and_its_test_student_is_nobody(course, tmp_path, work):
+    roster = writing(tmp_path, "x.csv", GRADEBOOK + '"Student, Test",1009,,abc123,"Class 1",\n')
+    outcomes = collect(course, zip_of(tmp_path / "x.zip", {"lovelaceada_1001_1_a.ipynb": work}), LESSON, roster=roster)
+    assert [student[:3] + student[4:] for student in everything(course)[1]] == [
+        ("1003", "Cy", "Corbett", "1003"),
+        ("bberg", "Bob", "Berg", "1002"),
+        ("s-ada", "Ada", "Lovelace", "1001"),
+    ]
+    assert outcomes["abc123"].notes == ["Canvas's test student: not entered into the gradebook"]
+
+
+def test_what_somebody_has_written_into_the_gradebook_stays(course, tmp_path, work):
+    with course.gradebook() as gradebook:
+        gradebook.add_student("s1000", first_name="Ada Maria", last_name="Example")
+        gradebook.add_student("s1001", first_name="BEN", last_name="Example", email="ben@example.org")
+    collect(course, moodles(tmp_path, work, "Ben Example_5001"), LESSON, roster=sheet(tmp_path, ("Ada Example", "Ada Maria  Example")))
+    assert everything(course)[1][:2] == [
+        ("s1000", "Ada Maria", "Example", "ada@example.org", "s1000"),
+        ("s1001", "BEN", "Example", "ben@example.org", "s1001"),
+    ]
+
+
 def test_a_name_that_the_roster_does_not_know_under_that_number_is_told(course, tmp_path, work):
     roster = writing(tmp_path, "grades.csv", GRADEBOOK)
     outcomes = collect(course, zip_of(tmp_path / "x.zip", {"evil_1001_5_a.ipynb": work}), LESSON, roster=roster)
@@ -392,7 +599,7 @@ def test_a_roster_tells_of_plain_folders_what_grades_need(course, tmp_path, work
     collect(course, tmp_path / "in")
     assert "columns" not in intake.latest(course, "s-ada", LESSON)["from"]
     outcomes = collect(course, tmp_path / "in", roster=writing(tmp_path, "grades.csv", GRADEBOOK))
-    assert states(outcomes) == {"nobody": "unchanged", "s-ada": "unchanged"}
+    assert states(outcomes) == {"nobody": "unchanged", "s-ada": "unchanged", "bberg": "missing", "1003": "missing"}
     origin = intake.latest(course, "s-ada", LESSON)["from"]
     assert (origin["system"], origin["id"], origin["name"], origin["columns"]["Section"]) == ("canvas", "1001", "Lovelace, Ada", "Class 1")
 
