@@ -161,7 +161,8 @@ def _parser():
         _demo,
         "a made-up class, from release to feedback",
         "Build a class of made-up students in demo/ (made anew each time), release, collect, grade, write feedback, print the\n"
-        "table, and compare every score with what it must be. Ends with 1 if one differs. Takes about ten minutes on two cores, no network.",
+        "table, and compare every score with what it must be. Ends with 1 if one differs. It takes about ten minutes on two cores, and no\n"
+        "network.",
     )
     one.add_argument("--folder", type=Path, default=REPOSITORY / "demo", help="where (default: demo/)")
 

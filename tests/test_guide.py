@@ -12,6 +12,7 @@ from course_lib.quizzes import quizzes
 
 ROOT = Path(__file__).parents[1]
 GUIDE = (ROOT / "book" / "instructors_guide.md").read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 PARTS = dict(re.findall(r"^## Lesson (\d) · (.+?)(?=^## |\Z)", GUIDE, flags=re.MULTILINE | re.DOTALL))
 LESSONS = {folder.name[1]: Lesson(folder.name) for folder in sorted(SOLUTIONS.iterdir()) if folder.is_dir()}
 GRADED = {number: lesson for number, lesson in LESSONS.items() if lesson.graded("code")}
@@ -99,4 +100,10 @@ def test_paths_and_targets_named_here_exist():
 
 
 def test_the_readme_links_to_it():
-    assert "(book/instructors_guide.md)" in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "(book/instructors_guide.md)" in README
+    [anchor] = re.findall(r"\(book/instructors_guide.md#([\w-]+)\)", README)
+    assert anchor in [re.sub(r"[^\w-]", "", title.lower().replace(" ", "-")) for title in re.findall(r"^#+ (.+)$", GUIDE, re.MULTILINE)]
+
+
+def test_the_readme_fits_into_a_terminal():
+    assert [line for line in README.splitlines() if len(line) > 140] == []
