@@ -139,12 +139,14 @@ class LookInside(Explorer):
 
         images = self.pixels()[None]
         if self.model is None:
-            return network.stages(_lenet(), images), ""
+            return network.stages(_network(), images), ""
         try:
             return network.stages(self.model, images), ""
         except Exception as error:  # whatever a student's network does, the explorer goes on
             text = str(error).splitlines()[0][:200] if str(error) else ""
-            return network.stages(_lenet(), images), f"Your network has a problem, so this is the library’s. {type(error).__name__}: {text}"
+            return network.stages(
+                _network(), images
+            ), f"Your network has a problem, so this is the library’s. {type(error).__name__}: {text}"
 
     def _answer(self):
         from .network import probabilities
@@ -187,7 +189,7 @@ class LookInside(Explorer):
         return film(frames, seconds=1.5)
 
     def _whose(self):
-        return "using the library’s LeNet-5, trained as in lesson 6" if self.model is None else "using your network"
+        return "using the library’s network, a relative of LeNet-5" if self.model is None else "using your network"
 
     def _told(self, pixels, chances, live):
         text = f"The network says {chances.argmax()}, with a probability of {_share(chances.max())}." if pixels.any() else NO_INK
@@ -208,7 +210,7 @@ def look_inside(model=None):
     ----------
     model : torch.nn.Module, optional
         Your own network: images (N, 1, 28, 28) in, standardized as `course_lib.training` does it, scores (N, 10) out. Without one, a
-        LeNet-5 that comes with the course, trained as lesson 6 does and run by NumPy.
+        relative of LeNet-5 that comes with the course, trained as in lesson 6 and run by NumPy.
 
     Returns
     -------
@@ -218,10 +220,10 @@ def look_inside(model=None):
 
 
 @functools.cache
-def _lenet():
-    from .network import load_lenet
+def _network():
+    from .network import load_network
 
-    return load_lenet()
+    return load_network()
 
 
 @functools.cache
