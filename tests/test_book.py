@@ -11,6 +11,7 @@ import nbformat
 import pytest
 from playwright.sync_api import expect
 from real_browser import chromium, tab
+from test_accessibility import violations
 from sphinx.search.en import SearchEnglish
 
 from book import build
@@ -345,6 +346,15 @@ def test_in_the_dark_the_page_is_dark_the_figures_are_on_white_and_the_cards_are
     assert sum(color(page, card, "background-color")[:3]) < 150
     assert sum(color(page, card, "color")[:3]) > 500
     assert page.events == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_no_page_has_a_serious_violation_of_accessibility(browser, request, book, theme):
+    for page in tab(browser, request, viewport={"width": 1280, "height": 800}, color_scheme=theme):
+        for name, one in pages(book).items():
+            page.goto(one.path.as_uri())
+            page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+            assert violations(page) == [], name
 
 
 @pytest.mark.parametrize("name", ["index", "lessons/00_start_here", "lessons/01_hand_calculations", "api/course_lib.convolution", "proofs"])

@@ -8,3 +8,10 @@ matchMedia("print").addEventListener("change", (print) => {
     page.dataset.theme = page.dataset.onScreen;
   }
 });
+
+// The arrows that open a chapter in the side bar have no name of their own.
+addEventListener("DOMContentLoaded", () => {
+  for (const arrow of document.querySelectorAll(".has-children > details > summary")) {
+    arrow.setAttribute("aria-label", `Pages of ${arrow.closest(".has-children").querySelector("a").textContent.trim()}`);
+  }
+});
