@@ -14,7 +14,7 @@ import nbformat
 from nbformat.v4 import new_code_cell
 from nbgrader.api import MissingEntry
 from nbgrader.preprocessors import ClearHiddenTests, ClearMarkScheme
-from nbgrader.utils import determine_grade
+from nbgrader.utils import determine_grade, is_solution
 from traitlets.config import Config
 
 from . import cluster, intake, ledger
@@ -296,7 +296,8 @@ def _enter(course, lesson, student, release, name, outcome, unsafe):
 
 def _fail(course, lesson, student, problem):
     """Let a hand-in count zero until it is tried again, for a reason that is no fault of the student's."""
-    reason = f"Not graded: {problem if isinstance(problem, CourseError) else f'{type(problem).__name__}: {problem}'}"
+    told = f"{problem}".strip()
+    reason = f"Not graded: {told if isinstance(problem, CourseError) else ': '.join(filter(None, (type(problem).__name__, told)))}"
     notes = [reason]
     try:
         _score_nothing(course, lesson, student, reason)
@@ -439,6 +440,11 @@ class Row:
     seconds: float = 0.0  # that running it took
     most: dict = field(default_factory=dict)  # graded cell -> points to be had
     waiting: tuple = ()  # graded cells that somebody must look at
+    name: str = ""  # where it is known
+
+    @property
+    def who(self):
+        return f"{self.student}  {self.name}".rstrip()
 
 
 def table(course, lessons, student=None):
@@ -450,20 +456,21 @@ def table(course, lessons, student=None):
     """
     rows = []
     with course.gradebook() as gradebook:
+        names = {one.id: f"{one.first_name or ''} {one.last_name or ''}".strip() for one in gradebook.students}
         for lesson in lessons:
             try:
                 submissions = {one.student.id: one for one in gradebook.find_assignment(lesson).submissions}
             except MissingEntry:
                 submissions = {}
-            names = sorted({*submissions, *handed_in(course, lesson)})
-            rows += [_row(course, lesson, name, submissions.get(name)) for name in names if student in (None, name)]
+            ids = sorted({*submissions, *handed_in(course, lesson)})
+            rows += [_row(course, lesson, one, submissions.get(one), names.get(one, "")) for one in ids if student in (None, one)]
     return rows
 
 
-def _row(course, lesson, student, submission):
+def _row(course, lesson, student, submission, name):
     record = intake.latest(course, student, lesson) or {}
     if submission is None:
-        return Row(student, lesson, (0, 0), (0, 0), (0, 0), "not graded yet", {})
+        return Row(student, lesson, (0, 0), (0, 0), (0, 0), "not graded yet", {}, name=name)
     grades = [grade for notebook in submission.notebooks for grade in notebook.grades]
     code = [grade for grade in grades if grade.cell_type == "code"]
     written = [grade for grade in grades if grade.cell_type != "code"]
@@ -479,6 +486,8 @@ def _row(course, lesson, student, submission):
         states.append(f"late by {_duration(submission.total_seconds_late)}")
     if penalty:
         states.append(f"penalty {penalty:g}")
+    if submission.score == 0 and not record.get("problem") and _is_blank(course, lesson, student):
+        states.append("nothing answered")
     notes = (
         ([record["problem"]] if record.get("problem") else []) + graded.get("notes", []) + record.get("notes", []) + record.get("mends", [])
     )
@@ -494,7 +503,18 @@ def _row(course, lesson, student, submission):
         graded.get("seconds", 0.0),
         {grade.name: grade.max_score for grade in grades},
         tuple(grade.name for grade in grades if grade.needs_manual_grade),
+        name,
     )
+
+
+def _is_blank(course, lesson, student):
+    """Is every answer in a hand-in what the release has in its place?"""
+    handed_in, release = _read(course.notebook("submitted", lesson, student)), _read(course.notebook("release", lesson))
+    if not handed_in or not release:
+        return False
+    answers = [cell for cell in release.cells if is_solution(cell)]
+    texts = _texts(handed_in)
+    return all(texts.get(cell.id) == cell.source for cell in answers)
 
 
 def _sum(grades):
@@ -517,7 +537,7 @@ def print_table(rows, all_notes=False, print=print):
         scores = (f"{earned:g}/{most:g}" for earned, most in (row.automatic, row.manual, row.total))
         first, more = row.notes[:1], len(row.notes) - 1
         short = "".join(first) + (f" (and {more} more)" if more > 0 else "")
-        lines.append((row.student, row.lesson, *scores, row.state, "" if all_notes else short))
+        lines.append((row.who, row.lesson, *scores, row.state, "" if all_notes else short))
     widths = [max(len(line[column]) for line in lines) for column in range(len(heads) - 1)]
     for number, line in enumerate(lines):
         cells = [text.rjust(width) if 2 <= i <= 4 else text.ljust(width) for i, (text, width) in enumerate(zip(line, widths, strict=False))]
@@ -543,7 +563,7 @@ def print_points(rows, width=100, print=print):
         columns = [_points_column(name, points, mine) for name, points in most.items()]
         columns.append(["total", f"of {max(row.total[1] for row in mine):g}", *(f"{row.total[0]:g}" for row in mine)])
         columns.append(["time", "in s", *(f"{row.seconds:.0f}" for row in mine)])
-        students = _column(["student", "", *(row.student for row in mine)], str.ljust)
+        students = _column(["student", "", *(row.who for row in mine)], str.ljust)
         states = _column(["state", "", *(row.state for row in mine)], str.ljust)
         blocks, room = [[]], width - len(students[0])
         for column in [*(_column(column, str.rjust) for column in columns), states]:

@@ -3,12 +3,13 @@
 import csv
 import re
 
+import nbformat
 import pytest
-from grading_course import cell_of, hand_in, released_course, solved
+from grading_course import cell_of, hand_in, read, released_course, solved
 from scipy.stats import pearsonr
 from test_feedback import EVERYTHING, PAYLOADS, Audit, browse, put_in, verdict
 
-from autograder import intake, pages, report
+from autograder import grading, intake, pages, report
 from autograder.cli import main
 from autograder.course import CourseError, write_json
 
@@ -338,3 +339,27 @@ def test_a_helper_of_these_tests_sees_what_is_active():
 def test_a_class_has_names_for_its_exercises(course, lesson):
     assert cell_of(solved(course), "check-1").source.startswith("2 *")
     assert [item.short for item in lesson.items][:2] == ["1", "2"]
+
+
+def test_the_table_tells_nothing_answered_from_wrong_answers(tmp_path):
+    course = released_course(tmp_path)
+    put_in(course, "ann", solved(course), waiting=(), name=("Ann", "Example"))
+    put_in(course, "bob", solved(course), waiting=())
+    wrong, blank = (course.notebook("submitted", LESSON, student) for student in ("ann", "bob"))
+    for path, notebook in ((wrong, solved(course)), (blank, read(course.notebook("release", LESSON)))):
+        path.parent.mkdir(parents=True)
+        nbformat.write(notebook, path)
+    rows = {row.student: row for row in grading.table(course, [LESSON])}
+    assert (rows["ann"].state, rows["bob"].state) == ("graded", "graded, nothing answered")
+
+
+def test_the_table_has_names_beside_ids(tmp_path):
+    course = released_course(tmp_path)
+    put_in(course, "ann", solved(course), name=("Ann", "Example"))
+    put_in(course, "bob", solved(course))
+    lines = []
+    rows = grading.table(course, [LESSON])
+    grading.print_table(rows, print=lines.append)
+    grading.print_points(rows, print=lines.append)
+    assert [line.split("  ")[:2] for line in lines if line.startswith("ann")] == [["ann", "Ann Example"]] * 2
+    assert any(line.startswith("bob    ") for line in lines)
