@@ -74,18 +74,32 @@ def _parser():
         "  a folder       with one folder a student, named by the student's id, and in it whatever was handed in; or a zip of those\n"
         "  Moodle's zip   of all submissions of an assignment (Download all submissions), or that zip unpacked\n"
         "  Canvas's zip   of an assignment (Download submissions), or that zip unpacked\n"
-        "  an exchange    of nbgrader: its folder, a course's folder in it, or inbound/\n\n"
+        "  an exchange    of nbgrader: its folder, a course's folder in it, or inbound/\n"
+        "  one notebook   that came by mail, say: with --student ID, and --at for when\n\n"
         "Everything is kept as it came under received/. What will be graded is rebuilt from the release with the student's answers in\n"
         "it, under submitted/; what had to be mended is listed, and so is every file that was left out, with the reason.\n\n"
         "Without --roster a student of Moodle's goes by name, and one of Canvas's by the number that Canvas gives. With it both go by\n"
-        "your own ids (ID number, SIS User ID), grades can be imported there again, and Moodle's times of handing in are known.",
+        "your own ids (ID number, SIS User ID), grades can be imported there again, Moodle's times of handing in are known, and everybody\n"
+        "in it is entered into the gradebook, so that who is missing is known. Moodle's times name no time zone: they are read in this\n"
+        "machine's. Where Moodle's is another, say so: TZ=Europe/Berlin make collect ...",
     )
     one.add_argument("source", type=Path, metavar="FROM", help="a folder or a zip")
     one.add_argument("--lesson", metavar="LESSON", help="what they were handed in for (default: each notebook's own cells tell)")
+    one.add_argument("--student", metavar="ID", help="whose it is, where FROM is one notebook")
     one.add_argument("--at", metavar="DATE", help="when they were handed in (default: as the exchange, the roster or the files say)")
     one.add_argument(
         "--roster", type=Path, metavar="CSV", help="Moodle's grading worksheet of the assignment, or Canvas's gradebook export"
     )
+
+    one = command(
+        "remove",
+        _remove,
+        "take a hand-in out of the course",
+        "Take a student's hand-in for a lesson out of the gradebook and of submitted/, autograded/ and feedback/. What the student handed\n"
+        "in moves from received/ to removed/, and can be collected from there again; points given by hand go.",
+    )
+    one.add_argument("lesson", metavar="LESSON", help="a lesson's name or number, such as 2")
+    one.add_argument("--student", required=True, metavar="ID", help="whose")
 
     one = command(
         "grade",
@@ -216,7 +230,7 @@ def _collect(arguments):
     at = parse_date(arguments.at) if arguments.at else None
     states, lessons, rows = Counter(), Counter(), {}
     times_of_zips = False
-    for outcome in intake.collect(course, arguments.source, lesson, at, arguments.roster):
+    for outcome in intake.collect(course, arguments.source, lesson, at, arguments.roster, arguments.student):
         if outcome.row:
             rows.setdefault(outcome.row, set()).add(outcome.state)
         if outcome.state in ("missing", "before") and not outcome.notes:
@@ -265,6 +279,22 @@ def _in_roster(rows):
     if counts["missing"]:
         told.append(f"{counts['missing']} {'has' if counts['missing'] == 1 else 'have'} not handed in")
     return f"{len(rows)} in the worksheet: {', '.join(told)}."
+
+
+def _remove(arguments):
+    from . import remove
+
+    course = _course(arguments)
+    lesson = course.choose(arguments.lesson, "release")[0]
+    place, judged = remove.remove(course, lesson, arguments.student)
+    print(f"{arguments.student}'s hand-in for {lesson} is out of the course.")
+    if judged:
+        print("Points given by hand went with it: " + ", ".join(f"{name} {points:g}" for name, points in judged.items()) + ".")
+    if place:
+        place = place.relative_to(course.root)
+        print(f"What was handed in lies in {place}/ now. To take it in again: make collect FROM={place} LESSON={lesson}")
+    print("Pages and tables written before still have it: make feedback and make report write them anew.")
+    return 0
 
 
 def _count(text):

@@ -24,7 +24,7 @@ from .archives import DEEPEST, MOST_FILES, Archive, Member, fit_name, is_clutter
 from .archives import printable as shown
 from .course import Course, CourseError, read_json, write_json
 from .notebooks import LARGEST_FILE, UnreadableError, is_test, likeness, note, read_cells, rebuild
-from .platforms import NAMES, PARTICIPANT, ROSTERS, Person, Roster, fit_id, is_name_of, label, recognise, same_name, shown_person
+from .platforms import NAMES, PARTICIPANT, ROSTERS, Label, Person, Roster, fit_id, is_name_of, label, recognise, same_name, shown_person
 
 STUDENT_ID = re.compile(r"\w[\w.@+=~,'() -]{0,99}")
 PACKED = {".zip", ".7z", ".rar", ".gz", ".tgz", ".tar"}
@@ -110,7 +110,7 @@ class HandIn:
     person: Person | None = None  # who it is, in the roster
 
 
-def collect(course, source, lesson=None, at=None, roster=None):
+def collect(course, source, lesson=None, at=None, roster=None, student=None):
     """Take in hand-ins.
 
     Parameters
@@ -125,6 +125,8 @@ def collect(course, source, lesson=None, at=None, roster=None):
         When they were handed in; by default what the source knows of it, at least when each file was last changed.
     roster : path_like, optional
         Moodle's grading worksheet or Canvas's gradebook export: who is filed under which id, and what the platform wants back with grades.
+    student : str, optional
+        Whose it is, where the source is one notebook.
 
     Yields
     ------
@@ -139,7 +141,16 @@ def collect(course, source, lesson=None, at=None, roster=None):
         raise CourseError("No lesson is released yet: run `python -m autograder release` first.")
     roster = Roster(roster) if roster else None
     with contextlib.ExitStack() as stack:
-        if source.is_dir():
+        one_file = source.is_file() and ".ipynb" in source.name.lower() and source.suffix.lower() not in PACKED
+        if student is not None and not one_file:
+            raise CourseError(f"--student says whose one notebook is, and {source} is no file of that kind (.ipynb).")
+        if one_file and student is None:
+            raise CourseError(f"{source} is one notebook. Say whose it is: --student ID, and --at for when it was handed in.")
+        if one_file and not is_id(student):
+            raise CourseError(f"{shown(student)!r} is no student's id (letters, digits and . _ @ + = ~ , ' ( ) - only).")
+        if one_file:
+            entries, gather = [], _on_disk
+        elif source.is_dir():
             entries, gather = _folder_entries(course, _inbound(course, source)), _on_disk
         elif source.is_file():
             archive = stack.enter_context(Archive(source))
@@ -155,6 +166,8 @@ def collect(course, source, lesson=None, at=None, roster=None):
                 f"The folders in {source} are named like lessons, not like students: nothing was collected. Is it the right folder?"
             )
         hand_ins, strangers = _by_student(system, entries, roster)
+        if one_file:
+            hand_ins = [_hand_in([Label("folder", student, file=source.name)], [source.resolve()], roster)]
         remarks = {}
         if roster:
             _require_right_roster(system, hand_ins, roster)
@@ -180,7 +193,7 @@ def collect(course, source, lesson=None, at=None, roster=None):
 
 def _collect_one(course, releases, one, gather, lesson, at, due):
     """Take in what one student handed in, if the name is a student's."""
-    if not _is_id(one.student):
+    if not is_id(one.student):
         reason = "a folder's name is the student's id: letters, digits and . _ @ + = ~ , ' ( ) - only; rename it"
         faults = [fault for thing in one.things if isinstance(thing, tuple) for fault in thing[1]]
         yield Outcome(shown(one.student or one.labels[0].id), None, "refused", faults or [reason])
@@ -365,7 +378,7 @@ def _known_people(course, roster):
             one.id: (f"{one.first_name or ''} {one.last_name or ''}", one.email or "", one.lms_user_id or "") for one in gradebook.students
         }
     for person in roster.people:
-        if _is_id(person.student) and not any(text.strip() for text in known.get(person.student, ())):
+        if is_id(person.student) and not any(text.strip() for text in known.get(person.student, ())):
             for path in (course.received / person.student).glob("[!.]*"):
                 origin = (latest(course, person.student, path.name) or {}).get("from", {})
                 if origin.get("columns"):
@@ -379,7 +392,7 @@ def _enter_students(course, roster):
     with course.gradebook() as gradebook:
         there = {one.id: one for one in gradebook.students}
         for person in roster.people:
-            if not _is_id(person.student) or person.name == TEST_STUDENT:
+            if not is_id(person.student) or person.name == TEST_STUDENT:
                 continue
             first, last = person.names
             facts = {"email": person.email, "lms_user_id": person.platform_id}
@@ -391,7 +404,8 @@ def _enter_students(course, roster):
                 gradebook.update_or_create_student(person.student, **new)
 
 
-def _is_id(text):
+def is_id(text):
+    """Can this be a student's id, and the name of a folder?"""
     return STUDENT_ID.fullmatch(text) is not None and text == text.strip()
 
 
@@ -402,7 +416,7 @@ def _absent(course, roster, hand_ins, lesson, remarks):
         if person.number in came:
             continue
         notes = [remarks[person.number]] if person.number in remarks else []
-        student = person.student if _is_id(person.student) else ""
+        student = person.student if is_id(person.student) else ""
         if not student and person.name:
             notes.append("no id in the roster: not entered into the gradebook")
         elif person.name == TEST_STUDENT:
@@ -432,7 +446,7 @@ def _on_disk(hand_in):
     files, notes = [], []
     for one, entry in zip(hand_in.labels, hand_in.things, strict=True):
         if one.file:
-            files.append(File(Path(entry.path), fit_name(one.file), entry.stat(follow_symlinks=False).st_mtime))
+            files.append(File(Path(entry), fit_name(one.file), entry.stat(follow_symlinks=False).st_mtime))
         else:
             found, more = find_files(entry.path)
             files += found
@@ -503,7 +517,10 @@ def _collect_student(course, releases, hand_in, files, lesson, at, due):
     for file in files:
         _assess(file, releases)
     if lesson is not None:
-        if files:
+        if files and not any(_may_be_of(file, lesson) for file in files) and any(file.lesson for file in files):
+            told = "; ".join(f"{file.shown}: this is {file.lesson}, not {lesson}" for file in files if file.lesson)
+            yield Outcome(student, lesson, "refused", [*notes, f"{told}. Left out"])
+        elif files:
             yield _take_in(course, releases[lesson], hand_in, lesson, files, notes, at, due)
         else:
             yield Outcome(student, lesson, "refused", [*notes, EMPTY])
@@ -694,7 +711,7 @@ def _settle(release, student, lesson, files, notes):
     for file in files:
         if file.lesson not in (None, lesson):
             notes.append(f"{file.shown} is the notebook of {file.lesson}: not for this lesson")
-        elif _looks_like_notebook(file) or not file.problem:
+        elif _may_be_of(file, lesson):
             candidates.append(file)
     chosen = max(candidates, key=lambda file: _rank(file, lesson), default=None)
     if len(candidates) > 1:
@@ -710,6 +727,11 @@ def _settle(release, student, lesson, files, notes):
         "mends": mends,
     }
     return chosen, notebook, facts
+
+
+def _may_be_of(file, lesson):
+    """Is a file a notebook of this lesson, or one that may be?"""
+    return file.lesson in (None, lesson) and (_looks_like_notebook(file) or not file.problem)
 
 
 def _looks_like_notebook(file):
@@ -749,7 +771,7 @@ def _rebuild(release, file):
 
 def keep(course, student, lesson, files, when, facts):
     """Copy files to `received/STUDENT/LESSON/TIME/` as they are; write and return the record beside them."""
-    _no_links(course.received, student, lesson)
+    no_links(course.received, student, lesson)
     place = course.received / student / lesson
     place.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=place))
@@ -790,7 +812,7 @@ def _hash(path, top=None):
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _no_links(folder, student, lesson):
+def no_links(folder, student, lesson):
     """Refuse to write through a link that stands for a student or a lesson."""
     for path in (folder / student, folder / student / lesson):
         if path.is_symlink():
@@ -814,7 +836,7 @@ def latest(course, student, lesson):
 def _submit(course, release, record, notebook):
     """Write a rebuilt notebook and its time to `submitted/`, and note in the record what was written."""
     student, lesson = record["student"], record["lesson"]
-    _no_links(course.folder("submitted"), student, lesson)
+    no_links(course.folder("submitted"), student, lesson)
     place = course.folder("submitted") / student / lesson
     place.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=place.parent))
@@ -852,7 +874,7 @@ def admit(course, student, lesson, release):
     What did not come through `collect` (nbgrader's own exchange, a copy by hand) is kept under `received/` and rebuilt now;
     what was rebuilt from an older release is rebuilt from this one.
     """
-    _no_links(course.folder("submitted"), student, lesson)
+    no_links(course.folder("submitted"), student, lesson)
     if not STUDENT_ID.fullmatch(student):
         raise CourseError(f"submitted/{shown(student)}: this is no student's id (letters, digits and . _ @ + = ~ , ' ( ) - only).")
     record = latest(course, student, lesson)

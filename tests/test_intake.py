@@ -154,9 +154,37 @@ def test_with_the_lesson_given_a_strangers_file_counts_as_not_done(course, folde
 
 def test_the_notebook_of_another_lesson_does_not_count_for_this_one(course, folder):
     hand_in(folder, "ada", solved(course, "02_words"), "01_numbers.ipynb")
+    outcome = one(course, folder, "01_numbers")
+    assert (outcome.state, outcome.notes) == ("refused", ["01_numbers.ipynb: this is 02_words, not 01_numbers. Left out"])
+    assert not course.received.exists()
+    assert not course.folder("submitted").exists()
+
+
+def test_of_the_notebooks_of_two_lessons_the_one_asked_for_counts(course, folder):
+    hand_in(folder, "ada", solved(course, "02_words"), "a.ipynb")
+    hand_in(folder, "ada", solved(course), "b.ipynb")
     record = one(course, folder, "01_numbers").record
-    assert record["problem"]
-    assert "01_numbers.ipynb is the notebook of 02_words" in record["notes"][0]
+    assert (record["chosen"], record["notes"]) == ("b.ipynb", ["a.ipynb is the notebook of 02_words: not for this lesson"])
+
+
+def test_one_notebook_that_came_by_mail(course, tmp_path, capsys):
+    path = hand_in(tmp_path, "mail", solved(course), "x.ipynb")
+    words = ["--course", str(course.root), "collect", str(path)]
+    assert main(words) == 2
+    assert "x.ipynb is one notebook. Say whose it is: --student ID, and --at" in capsys.readouterr().err
+    assert main([*words, "--student", "../ada"]) == 2
+    assert main([*words, "--student", "ada", "--lesson", "1", "--at", "2020-03-01 18:00"]) == 0
+    record = intake.latest(course, "ada", "01_numbers")
+    assert (record["chosen"], record["problem"]) == ("x.ipynb", None)
+    assert record["handed_in"] == datetime(2020, 3, 1, 18).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert "return 2 * x" in cell_of(submitted(course, "ada"), "ex-1").source
+    assert list(course.received.iterdir()) == [course.received / "ada"]
+
+
+def test_a_student_is_only_said_of_one_notebook(course, folder):
+    hand_in(folder, "ada", solved(course))
+    with pytest.raises(CourseError, match="--student says whose one notebook is"):
+        list(intake.collect(course, folder, student="bob"))
 
 
 def test_an_empty_folder_is_no_hand_in(course, folder):

@@ -9,7 +9,7 @@ import nbformat
 import pytest
 from grading_course import cell_of, hand_in, read, released_course, solved
 
-from autograder import grading, intake, status
+from autograder import grading, intake, ledger, status
 from autograder.cli import main
 from autograder.course import Course, CourseError
 
@@ -139,6 +139,96 @@ def test_the_states_are_those_that_grading_acts_on(course):
     assert {name for name, state in done.items() if state == "unchanged"} == set(before["graded"])
     assert {name for name, state in done.items() if state == "graded"} == {*before["waiting"], *before["stale"]}
     assert states(course) == {"graded": ["ada", "bob", "cy"], "missing": ["eve"]}
+
+
+# ---------------------------------------------------------------------------------------------------- taking a hand-in out again
+
+
+def remove(course, capsys, *words):
+    status = main(["--course", str(course.root), "remove", *words])
+    return status, capsys.readouterr()
+
+
+def test_a_hand_in_that_is_removed_is_nowhere_but_kept(course, capsys):
+    kept = next((course.received / "eve" / OTHER).glob("*/*.ipynb")).read_bytes()
+    feedback_of = course.folder("feedback") / "eve" / OTHER / f"{OTHER}.html"
+    feedback_of.parent.mkdir(parents=True)
+    feedback_of.write_text("")
+    code, said = remove(course, capsys, "2", "--student", "eve")
+    assert code == 0
+    assert states(course, OTHER) == {"missing": ["ada", "bob"]}
+    assert states(course) == {"graded": ["ada", "bob"]}  # nothing but the hand-in was known of eve
+    assert grading.table(course, [OTHER]) == []
+    assert not any((course.folder(step) / "eve").exists() for step in ("submitted", "autograded", "feedback"))
+    place = next((course.root / "removed").iterdir())
+    assert (place / "eve" / f"{OTHER}.ipynb").read_bytes() == kept
+    assert f"make collect FROM=removed/{place.name} LESSON={OTHER}" in said.out
+
+
+def test_what_was_removed_can_be_collected_again_with_its_time(course, capsys):
+    change_record(course, "ada", lambda record: record.update(handed_in="2020-05-04T03:02:01Z"))
+    take_in(course, "bob", solved(course))
+    before = intake.latest(course, "ada", LESSON)
+    assert remove(course, capsys, "1", "--student", "ada")[0] == 0
+    place = next((course.root / "removed").iterdir())
+    assert {one.state for one in intake.collect(course, place, LESSON)} == {"collected"}
+    after = intake.latest(course, "ada", LESSON)
+    assert [after[key] for key in ("handed_in", "notebook_sha256")] == [before[key] for key in ("handed_in", "notebook_sha256")]
+    assert states(course)["waiting"] == ["ada"]
+    remove(course, capsys, "1", "--student", "ada")
+    assert len(list((course.root / "removed").iterdir())) == 2
+
+
+def test_points_given_by_hand_are_told_when_they_go(course, capsys):
+    with course.gradebook() as gradebook:
+        next(one for one in gradebook.find_submission_notebook(LESSON, LESSON, "ada").grades if one.name == "think-1").manual_score = 1.5
+        gradebook.db.commit()
+    assert "Points given by hand went with it: think-1 1.5." in remove(course, capsys, "1", "--student", "ada")[1].out
+
+
+def test_a_student_whom_the_gradebook_knows_by_name_stays_one(course, capsys):
+    with course.gradebook() as gradebook:
+        gradebook.update_or_create_student("eve", first_name="Eve", last_name="Example")
+    remove(course, capsys, "2", "--student", "eve")
+    assert states(course, OTHER) == {"missing": ["ada", "bob", "eve"]}
+
+
+def test_what_was_copied_by_hand_is_kept_too(course, capsys):
+    path = course.notebook("submitted", LESSON, "dan")
+    path.parent.mkdir(parents=True)
+    path.write_text("mine")
+    assert remove(course, capsys, "1", "--student", "dan")[0] == 0
+    assert [kept.read_text() for kept in (course.root / "removed").glob(f"*/dan/{LESSON}.ipynb")] == ["mine"]
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("step", ["rmtree", "move"])
+def test_a_removal_that_was_killed_is_finished_by_the_next(course, capsys, monkeypatch, step):
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, step, killed)
+        assert remove(course, capsys, "1", "--student", "ada")[0] == 130
+    assert intake.latest(course, "ada", LESSON)
+    assert remove(course, capsys, "1", "--student", "ada")[0] == 0
+    assert states(course) == {"graded": ["bob"], "missing": ["eve"]}
+    assert not (course.received / "ada").exists()
+    assert list((course.root / "removed").glob(f"*/.received/ada/{LESSON}"))
+
+
+def test_what_is_not_there_cannot_be_removed(course, capsys):
+    code, said = remove(course, capsys, "2", "--student", "ada")
+    assert (code, said.err) == (2, f"autograder remove: ada has handed in nothing for {OTHER}. Hand-ins there: eve.\n")
+    code, said = remove(course, capsys, "2", "--student", "../received/eve")
+    assert code == 2
+    assert "is no student's id" in said.err
+
+
+def test_nothing_is_removed_while_it_is_graded(course, capsys):
+    with ledger.alone(course, LESSON):
+        assert "Another process is grading" in remove(course, capsys, "1", "--student", "ada")[1].err
+    assert states(course)["graded"] == ["ada", "bob"]
 
 
 # ---------------------------------------------------------------------------------------------------- what is printed
