@@ -1,11 +1,13 @@
 # Learning to See: everything that can be done here, one target each. `make` lists them.
 # Each target first makes .venv and installs the pinned packages in it; once that is done, it costs nothing.
-# Choices: PYTHON=python3.12 (which Python makes .venv), TORCH=cpu (torch without CUDA), PORT=9999, LESSON=2, FROM=folder, DUE="2026-03-01 23:59"
+# Choices: PYTHON=python3.12 (which Python makes .venv), TORCH=cpu (torch without CUDA), PORT=9999, LESSON=2, STUDENT=id, FROM=folder, DUE="2026-03-01 23:59"
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 PY := .venv/bin/python
 LESSON ?=
+STUDENT ?=
+AT ?=
 PORT ?=
 FROM ?=
 ROSTER ?=
@@ -17,6 +19,29 @@ PYTHON ?=
 export PYTHON TORCH
 # Compiled bytecode, kept in .venv, halves the time that JupyterLab and every kernel take to start; some machines turn it off.
 unexport PYTHONDONTWRITEBYTECODE
+
+# What each target takes. Anything else that is given to it is refused, a slip of the pen included: ignored, it would do more than was meant.
+takes.lab := PORT
+takes.reset := LESSON
+takes.release := LESSON DUE
+takes.collect := FROM LESSON ROSTER STUDENT AT
+takes.remove := LESSON STUDENT
+takes.grade := LESSON STUDENT WORKERS REGRADE UNSAFE
+takes.status := LESSON STUDENTS
+takes.feedback := LESSON STUDENT
+takes.report := LESSON
+takes.table := LESSON STUDENT
+takes.formgrader := COURSE PORT
+takes.text := LESSON
+takes.notebook := LESSON
+takes.lock := UPGRADE
+given := $(foreach one,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(one)))),$(one)))
+strange = $(filter-out PYTHON TORCH PY OS SHELL MAKE% -% $(takes.$(1)),$(given))
+$(foreach goal,$(MAKECMDGOALS),$(if $(call strange,$(goal)),\
+  $(error make $(goal) does not take $(call strange,$(goal)). It takes: $(or $(takes.$(goal)),nothing))))
+# values as one word each, with whatever spaces
+lesson = $(if $(LESSON),"$(LESSON)")
+student = $(if $(STUDENT),--student "$(STUDENT)")
 
 # A student's bundle holds no grading and no tests: there, `make` lists and offers only what works.
 INSTRUCTOR := $(wildcard autograder/cli.py)
@@ -33,7 +58,10 @@ endif
 # ---------------------------------------------------------------- set-up
 .PHONY: setup
 setup:
-	@$(find_python); "$$python" -I course_lib/install.py --torch "$$TORCH"
+	@$(find_python); before=$$(cksum .venv/installed.json 2>&1 || :); "$$python" -I course_lib/install.py --torch "$$TORCH"; \
+	if [ "$(MAKECMDGOALS)" = setup ] && [ "$$before" != "$$(cksum .venv/installed.json)" ]; then \
+	  echo "Next: make lab opens the course; make alone lists everything else."; \
+	fi
 
 # The Python that sets up: the one asked for, else .venv's own when it is complete, else the first here that is recent enough.
 # The versions are those of requires-python in pyproject.toml.
@@ -77,34 +105,38 @@ reset: setup ## start a lesson again: make reset LESSON=2 (your old copy goes to
 
 # ---------------------------------------------------------------- instructors and authors
 ifneq ($(INSTRUCTOR),)
-.PHONY: release collect grade status doctor feedback report table formgrader bundle demo text notebook book book-student test proofs mutants lint lock
+.PHONY: release collect remove grade status doctor feedback report table formgrader bundle demo text notebook book book-student test proofs mutants lint lock
 release: setup #! make notebooks/ from solutions/, without the answers (LESSON=2 DUE="2026-03-01 23:59")
-	@$(PY) -m autograder release $(LESSON) $(if $(DUE),--due "$(DUE)")
+	@$(PY) -m autograder release $(lesson) $(if $(DUE),--due "$(DUE)")
 
 bundle: setup #! make the zip to hand out to students
 	@$(PY) -m autograder bundle
 
-collect: setup #! take in what students handed in: make collect FROM=folder-or-zip (LESSON=2 ROSTER=grades.csv)
+collect: setup #! take in what students handed in: make collect FROM=folder-or-zip (LESSON=2 ROSTER=grades.csv; STUDENT=id AT=date: of one notebook)
 	@test -n "$(FROM)" || { echo "Say where the hand-ins are: make collect FROM=path (a folder with one folder a student, Moodle's or Canvas's zip, nbgrader's exchange)" >&2; exit 1; }
-	@$(PY) -m autograder collect "$(FROM)" $(if $(LESSON),--lesson $(LESSON)) $(if $(ROSTER),--roster "$(ROSTER)")
+	@$(PY) -m autograder collect "$(FROM)" $(if $(LESSON),--lesson $(lesson)) $(if $(ROSTER),--roster "$(ROSTER)") $(student) $(if $(AT),--at "$(AT)")
 
-grade: setup #! grade what was collected (LESSON=2; WORKERS=4; REGRADE=yes: also what has not changed; UNSAFE=yes)
-	@$(PY) -m autograder grade $(LESSON) $(if $(WORKERS),--workers $(WORKERS)) $(if $(REGRADE),--regrade) $(if $(UNSAFE),--unsafe)
+remove: setup #! take a hand-in out of the course, and keep it in removed/: make remove LESSON=2 STUDENT=s1999
+	@test -n "$(LESSON)" -a -n "$(STUDENT)" || { echo "Say which: make remove LESSON=2 STUDENT=s1999" >&2; exit 1; }
+	@$(PY) -m autograder remove $(lesson) $(student)
+
+grade: setup #! grade what was collected (LESSON=2; STUDENT=id; WORKERS=4; REGRADE=yes: also what has not changed; UNSAFE=yes)
+	@$(PY) -m autograder grade $(lesson) $(student) $(if $(WORKERS),--workers $(WORKERS)) $(if $(REGRADE),--regrade) $(if $(UNSAFE),--unsafe)
 
 status: setup #! say where each lesson stands, and what to do next (LESSON=2; STUDENTS=yes: also who)
-	@$(PY) -m autograder status $(LESSON) $(if $(STUDENTS),--students)
+	@$(PY) -m autograder status $(lesson) $(if $(STUDENTS),--students)
 
 doctor: setup #! say what this machine can guarantee while it grades
 	@$(PY) -m autograder doctor
 
-feedback: setup #! write each student's feedback page (LESSON=2)
-	@$(PY) -m autograder feedback $(LESSON)
+feedback: setup #! write each student's feedback page (LESSON=2 STUDENT=id)
+	@$(PY) -m autograder feedback $(lesson) $(student)
 
 report: setup #! write pages and CSV files about the class (LESSON=2)
-	@$(PY) -m autograder report $(LESSON)
+	@$(PY) -m autograder report $(lesson)
 
-table: setup #! print the class's table of scores (LESSON=2)
-	@$(PY) -m autograder table $(LESSON)
+table: setup #! print the class's table of scores (LESSON=2 STUDENT=id)
+	@$(PY) -m autograder table $(lesson) $(student)
 
 formgrader: setup #! grade written answers by hand in JupyterLab (COURSE=demo: the example class)
 	@$(PY) -m course_lib lab --formgrader $(or $(COURSE),.) $(if $(PORT),--port $(PORT))
@@ -113,10 +145,10 @@ demo: setup #! grade an example class, from release to table, and check every sc
 	@$(PY) -m autograder demo
 
 text: setup #! write a lesson as a Python file to edit: make text LESSON=2
-	@$(PY) -m autograder text $(LESSON)
+	@$(PY) -m autograder text $(lesson)
 
 notebook: setup #! write the notebook back from that file: make notebook LESSON=2
-	@$(PY) -m autograder notebook $(LESSON)
+	@$(PY) -m autograder notebook $(lesson)
 
 book: setup #! make the book, from solutions/ with folded answers, in book/_build/book/
 	@$(PY) -m book.build

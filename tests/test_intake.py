@@ -3,11 +3,13 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 from datetime import UTC, datetime
 
 import nbformat
 import pytest
-from grading_course import cell_of, hand_in, read, released_course, solved, write_notebook
+from grading_course import REPOSITORY, cell_of, hand_in, read, released_course, solved, write_notebook
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_markdown_cell
@@ -728,3 +730,60 @@ def test_a_run_ends_with_a_summary(tmp_path, capsys):
     hand_in(folder, "bob", b"nothing at all", "essay.txt")
     assert main(["--course", str(course.root), "collect", str(folder)]) == 1
     assert "will not be graded; the lines above say why." in capsys.readouterr().out.splitlines()[-1]
+
+
+# ---------------------------------------------------------------------------------------------------- make
+
+
+def make(*words):
+    run = subprocess.run(["make", "-n", *words], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    return run.returncode, (run.stdout.strip() or run.stderr).splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        (
+            ["collect", "FROM=my x.ipynb", "STUDENT=s 1", "LESSON=lesson 1", "AT=2025-03-01 18:00"],
+            'collect "my x.ipynb" --lesson "lesson 1" --student "s 1" --at "2025-03-01 18:00"',
+        ),
+        (["remove", "LESSON=2", "STUDENT=s1999"], 'remove "2" --student "s1999"'),
+        (["grade", "STUDENT=s1"], 'grade --student "s1"'),
+        (["feedback", "LESSON=2", "STUDENT=s1"], 'feedback "2" --student "s1"'),
+        (["table", "LESSON=lesson 1", "STUDENT=s1"], 'table "lesson 1" --student "s1"'),
+        (["status", "LESSON=1"], 'status "1"'),
+    ],
+)
+def test_make_passes_on_what_it_is_given(words, command):
+    code, last = make(*words)
+    assert (code, last.split()) == (0, [".venv/bin/python", "-m", "autograder", *command.split()])
+
+
+@pytest.mark.parametrize(
+    ("words", "strange"),
+    [
+        (["status", "STUDENT=s1"], "STUDENT"),
+        (["grade", "LESON=2"], "LESON"),
+        (["lab", "FROM=x"], "FROM"),
+        (["grade", "report", "WORKERS=2"], "WORKERS"),
+    ],
+)
+def test_make_refuses_what_a_target_does_not_take(words, strange):
+    code, last = make(*words)
+    assert code == 2
+    assert f"does not take {strange}. It takes: " in last
+
+
+def test_setting_up_says_what_is_next_when_it_did_something(tmp_path):
+    shutil.copy(REPOSITORY / "Makefile", tmp_path)
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / "course_lib").mkdir()
+    (tmp_path / "course_lib" / "install.py").write_text("import pathlib; pathlib.Path('.venv/installed.json').write_text('{}')")
+    first, again = (
+        subprocess.run(
+            ["make", "setup"], cwd=tmp_path, capture_output=True, text=True, check=True, env=os.environ | {"PYTHON": sys.executable}
+        )
+        for _ in range(2)
+    )
+    assert first.stdout == "Next: make lab opens the course; make alone lists everything else.\n"
+    assert again.stdout == ""
