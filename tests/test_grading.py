@@ -145,7 +145,7 @@ def test_output_is_bounded(course):
 
 
 def test_an_unchanged_answer_in_words_needs_no_grading(course):
-    assert (row(course, "untouched").state, row(course, "perfect").state) == ("graded", "1 to grade by hand")
+    assert (row(course, "untouched").state, row(course, "perfect").state) == ("graded, nothing answered", "1 to grade by hand")
 
 
 def test_the_reason_stands_in_the_gradebook_too(course):
