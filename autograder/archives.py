@@ -177,11 +177,11 @@ class Archive:
             notes.append(f"{told} is larger than {LARGEST_FILE // 1_000_000} MB: only its beginning is kept")
         if target.relative_to(folder).parts != tuple(parts):
             notes.append(f"{told} is kept as {printable(target.relative_to(folder))}")
-        when = self._time(info)
+        when = self.time(info)
         os.utime(target, (when, when))
         return size
 
-    def _time(self, info):
+    def time(self, info):
         """A file's time, for which a zip has no time zone: taken as this machine's."""
         try:
             return datetime(*info.date_time).timestamp()

@@ -229,7 +229,7 @@ def _collect(arguments):
     lesson = course.choose(arguments.lesson, "release")[0] if arguments.lesson else None
     at = parse_date(arguments.at) if arguments.at else None
     states, lessons, rows = Counter(), Counter(), {}
-    times_of_zips = False
+    times_of_zips, newer = False, 0
     for outcome in intake.collect(course, arguments.source, lesson, at, arguments.roster, arguments.student):
         if outcome.row:
             rows.setdefault(outcome.row, set()).add(outcome.state)
@@ -238,6 +238,7 @@ def _collect(arguments):
         states[outcome.state] += 1
         lessons[outcome.lesson] += outcome.state in ("collected", "unchanged", "older")
         record = outcome.record
+        newer += intake.NEWER in outcome.notes
         times_of_zips |= outcome.state == "collected" and record["from"]["time"] == "zip"
         when = f"{record['handed_in']}  {intake.shown(record['chosen'])}" if record.get("chosen") else ""
         print(f"{outcome.student:20} {outcome.lesson or '':32} {outcome.state:10} {when}".rstrip())
@@ -260,6 +261,11 @@ def _collect(arguments):
         print(
             "The times above are those of the zip: the platform writes when it made the zip, not when students handed in (but what Canvas "
             "does not call late counts as in time). If lateness matters, collect again with --at, or with Moodle's worksheet as --roster."
+        )
+    if newer:
+        print(
+            f"{newer} of them: the file is newer than the time in the worksheet, which counts all the same. If lateness matters, download "
+            "the worksheet again and collect once more."
         )
     if rows:
         print(_in_roster(rows))

@@ -32,6 +32,8 @@ UNSORTED = "unsorted"  # the place of a lesson's name, for files that belong to 
 ROSTER_NAMES = {"moodle": "worksheet", "canvas": "gradebook export"}
 TEST_STUDENT = "Student, Test"  # whom Canvas puts among the others
 EMPTY = "there is no file in it"
+NEWER = "the file is newer than the worksheet's time: download the worksheet again"
+A_FEW_MINUTES, A_DOWNLOAD, HALF_AN_HOUR, MOST_OF_ZONES = 180, 600, 1800, 14 * 3600  # seconds
 NO_FILE = "handed in, says the worksheet, but there is no file"
 
 
@@ -148,6 +150,7 @@ def collect(course, source, lesson=None, at=None, roster=None, student=None):
             raise CourseError(f"{source} is one notebook. Say whose it is: --student ID, and --at for when it was handed in.")
         if one_file and not is_id(student):
             raise CourseError(f"{shown(student)!r} is no student's id (letters, digits and . _ @ + = ~ , ' ( ) - only).")
+        archive = None
         if one_file:
             entries, gather = [], _on_disk
         elif source.is_dir():
@@ -173,16 +176,19 @@ def collect(course, source, lesson=None, at=None, roster=None, student=None):
             _require_right_roster(system, hand_ins, roster)
             remarks = _require_one_person_an_id(course, roster)
             _enter_students(course, roster)
+        newer = _newer_than_told(hand_ins, archive)
         due = _due_dates(course, graded) if system == "canvas" else {}
         lessons = Counter()
         for one in hand_ins:
             remark = [remarks[one.person.number]] if one.person and one.person.number in remarks else []
+            remark += [NEWER] if one.student in newer else []
             for outcome in _collect_one(course, releases, one, gather, lesson, at, due):
                 lessons[outcome.lesson] += outcome.lesson is not None
                 if one.person and outcome.notes[-1:] == [EMPTY]:
                     outcome.state = "no file"
                     outcome.notes[-1] = NO_FILE if one.person.has_handed_in else EMPTY
-                outcome.row, outcome.notes, remark = one.person.number if one.person else "", [*outcome.notes, *remark], []
+                outcome.row = one.person.number if one.person else ""
+                outcome.notes, remark = [*outcome.notes, *(new for new in remark if new not in outcome.notes)], []
                 yield outcome
         for name, reason in strangers:
             yield Outcome(shown(name), None, "refused", [reason])
@@ -430,6 +436,31 @@ def _absent(course, roster, hand_ins, lesson, remarks):
         yield Outcome(student or shown(person.name) or f"Participant {person.number}", lesson, state, notes, row=person.number)
 
 
+def _newer_than_told(hand_ins, archive):
+    """The students of whom a file is newer than the time in Moodle's worksheet, by more than time zones may explain."""
+    times = {one.student: max(_times(one, archive), default=None) for one in hand_ins}
+    known = [when for when in times.values() if when is not None]
+    if len(known) > 1 and max(known) - min(known) < A_DOWNLOAD:  # all of one moment: that of the download
+        return set()
+    later = {one.student: times[one.student] - one.at.timestamp() for one in hand_ins if one.at and times[one.student] is not None}
+    return {student for student, seconds in later.items() if seconds > A_FEW_MINUTES and not _may_be_a_zone(seconds)}
+
+
+def _may_be_a_zone(seconds):
+    return seconds <= MOST_OF_ZONES + A_FEW_MINUTES and abs(seconds - round(seconds / HALF_AN_HOUR) * HALF_AN_HOUR) <= A_FEW_MINUTES
+
+
+def _times(hand_in, archive):
+    """When the files of a hand-in were last changed, as far as that is known where they lie, as the seconds of a file's time."""
+    for one, thing in zip(hand_in.labels, hand_in.things, strict=True):
+        if archive:
+            yield from (archive.time(member.info) for member in thing[0])
+        elif one.file:
+            yield thing.stat(follow_symlinks=False).st_mtime
+        else:
+            yield from (file.modified for file in find_files(thing)[0])
+
+
 def _platform_time(text):
     """The time in Moodle's worksheet, such as "Saturday, 21 November 2026, 8:43 AM", taken as this machine's; or None."""
     from dateutil import parser
@@ -675,6 +706,9 @@ def _take_in(course, release, hand_in, lesson, files, notes, at, due):
         return Outcome(student, lesson, "older", [f"kept, but the hand-in of {before['handed_in']} is newer and stays"], record)
     _submit(course, release, record, notebook)
     replaced = [f"it replaces the hand-in of {before['handed_in']}, which is kept"] if before else []
+    told_by = {(one["handed_in"], one.get("from", {}).get("time")) for one in (before, record) if one}
+    if before and len(told_by) == 1 and origin["time"] == "platform":  # another file, and yet the worksheet has the same time
+        replaced.append(NEWER)
     return Outcome(student, lesson, "collected", replaced, record)
 
 

@@ -398,7 +398,8 @@ def sheet(tmp_path, *changes, text=SHEET):
 
 
 def moodles(tmp_path, work, *names, **options):
-    return zip_of(tmp_path / "moodles.zip", {f"{name}_assignsubmission_file/a.ipynb": work for name in names}, **options)
+    files = {f"{name}_assignsubmission_file/a.ipynb": work for name in names}
+    return zip_of(tmp_path / "moodles.zip", files, **{"when": (2020, 5, 3, 23, 15, 0)} | options)
 
 
 def everything(course):
@@ -519,6 +520,69 @@ def test_a_new_name_or_a_new_address_alone_is_told_once(course, tmp_path, work, 
     path, roster = second_lesson(tmp_path, course, change)
     assert collect(course, path, "02_words", roster=roster)["s1000"].notes == says
     assert collect(course, path, "02_words", roster=roster)["s1000"].notes == []
+
+
+# ---------------------------------------------------------------------------------------------------- an old worksheet
+
+NEWER = "the file is newer than the worksheet's time: download the worksheet again"
+
+
+def timed(tmp_path, times, data):
+    """Moodle's zip with each hand-in at a time of its own."""
+    with zipfile.ZipFile(tmp_path / "timed.zip", "w") as archive:
+        for name, when in times.items():
+            archive.writestr(zipfile.ZipInfo(f"{name}_assignsubmission_file/a.ipynb", when), data)
+    return tmp_path / "timed.zip"
+
+
+@pytest.mark.parametrize(
+    ("when", "says"),
+    [
+        ((2020, 5, 3, 23, 15, 0), []),
+        ((2020, 5, 3, 23, 17, 0), []),
+        ((2020, 5, 1, 10, 0, 0), []),
+        ((2020, 5, 4, 1, 16, 0), []),
+        ((2020, 5, 4, 4, 44, 0), []),
+        ((2020, 5, 4, 13, 15, 0), []),
+        ((2020, 5, 3, 23, 30, 0), [NEWER]),
+        ((2020, 5, 4, 14, 15, 0), [NEWER]),
+        ((2020, 6, 4, 23, 15, 0), [NEWER]),
+    ],
+)
+@pytest.mark.parametrize("unpacked", [False, True])
+def test_a_file_newer_than_the_worksheet_is_told_unless_the_zone_explains_it(course, tmp_path, work, when, says, unpacked):
+    path = timed(tmp_path, {"Ada Example_5000": when, "Ben Example_5001": (2020, 1, 1, 12, 0, 0)}, work)
+    outcomes = collect(course, unpack(path) if unpacked else path, LESSON, roster=sheet(tmp_path))
+    assert (outcomes["s1000"].notes, outcomes["s1001"].notes) == (says, [])
+    assert outcomes["s1000"].record["handed_in"] == utc(2020, 5, 3, 23, 15)
+
+
+def test_times_that_are_all_those_of_the_download_say_nothing(course, tmp_path, work):
+    names = ("Ada Example_5000", "Ben Example_5001")
+    outcomes = collect(course, moodles(tmp_path, work, *names, when=(2021, 1, 1, 10, 10, 0)), LESSON, roster=sheet(tmp_path))
+    assert [outcomes[name].notes for name in ("s1000", "s1001")] == [[], []]
+
+
+def test_another_file_under_the_same_time_of_the_worksheet_is_told(course, tmp_path, work, capsys):
+    collect(course, moodles(tmp_path, work, "Ada Example_5000", "Ben Example_5001"), LESSON, roster=sheet(tmp_path))
+    path = zip_of(
+        tmp_path / "later.zip",
+        {"Ada Example_5000_assignsubmission_file/a.ipynb": work + b" ", "Ben Example_5001_assignsubmission_file/a.ipynb": work},
+    )
+    main(["--course", str(course.root), "collect", str(path), "--lesson", "1", "--roster", str(sheet(tmp_path))])
+    said = capsys.readouterr().out
+    assert said.count(f"    {NEWER}") == 1
+    assert "1 of them: the file is newer than the time in the worksheet" in said
+    later = sheet(tmp_path, ('"Sunday, 3 May 2020, 11:15 PM"\n"Participant 5001"', '"Sunday, 3 May 2020, 11:45 PM"\n"Participant 5001"'))
+    outcome = collect(course, path, LESSON, roster=later)["s1000"]
+    assert (outcome.state, outcome.record["handed_in"]) == ("collected", utc(2020, 5, 3, 23, 45))
+    assert NEWER not in outcome.notes
+
+
+def test_the_help_says_how_moodles_times_are_read(capsys):
+    with pytest.raises(SystemExit):
+        main(["collect", "--help"])
+    assert "TZ=Europe/Berlin make collect" in capsys.readouterr().out
 
 
 # ---------------------------------------------------------------------------------------------------- everybody in the roster
