@@ -214,11 +214,17 @@ def _release(arguments):
         print("Run: python -m autograder release" if stale else f"{course.folder('release').name}/ is up to date.")
         return 1 if stale else 0
     due = parse_date(arguments.due) if arguments.due else None
+    dates = {}
     for lesson, changed in release.release(course, lessons, due).items():
         automatic, manual = release.points(course.notebook("release", lesson))
+        if automatic or manual:
+            dates.setdefault(release.due_date(course, lesson), []).append(lesson)
         print(f"{lesson:32} {'released' if changed else 'unchanged':10} {automatic:g} points automatic, {manual:g} by hand")
     if due:
-        print(f"Due {due:%Y-%m-%d %H:%M %Z}." + (" That is in the past: everything will count as late." if due < datetime.now(UTC) else ""))
+        is_past = due < datetime.now(UTC)
+        print(f"Due {due:%Y-%m-%d %H:%M %Z}." + (" That is in the past: what was handed in after it counts as late." if is_past else ""))
+    for when, names in {} if due else dates.items():
+        print((f"Due {when:%Y-%m-%d %H:%M %Z}, as before: " if when else "No due date: ") + ", ".join(names) + ".")
     return 0
 
 

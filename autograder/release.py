@@ -170,6 +170,13 @@ def release(course, lessons, due=None):
     return changed
 
 
+def due_date(course, lesson):
+    """When a lesson is due, in this machine's time zone, or None."""
+    with course.gradebook() as gradebook:
+        when = gradebook.find_assignment(lesson).duedate
+    return when and when.replace(tzinfo=UTC).astimezone()
+
+
 def stale(course):
     """Files of `notebooks/` that are not what a release would write now; an empty list when all are."""
     lessons = course.lessons()

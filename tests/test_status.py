@@ -4,10 +4,11 @@ import json
 import shutil
 import subprocess
 import sys
+from datetime import datetime
 
 import nbformat
 import pytest
-from grading_course import cell_of, hand_in, read, released_course, solved
+from grading_course import cell_of, hand_in, make_course, read, released_course, solved
 
 from autograder import grading, intake, ledger, status
 from autograder.cli import main
@@ -139,6 +140,28 @@ def test_the_states_are_those_that_grading_acts_on(course):
     assert {name for name, state in done.items() if state == "unchanged"} == set(before["graded"])
     assert {name for name, state in done.items() if state == "graded"} == {*before["waiting"], *before["stale"]}
     assert states(course) == {"graded": ["ada", "bob", "cy"], "missing": ["eve"]}
+
+
+# ---------------------------------------------------------------------------------------------------- due dates
+
+
+def released(course, capsys, *words):
+    assert main(["--course", str(course.root), "release", *words]) == 0
+    return capsys.readouterr().out.splitlines()[2:]
+
+
+def test_a_release_says_when_lessons_are_due(tmp_path, capsys):
+    course = make_course(tmp_path)
+    assert released(course, capsys) == [f"No due date: {LESSON}, {OTHER}."]
+    zone = datetime(2020, 3, 1, 23, 59).astimezone().tzname()
+    past = f"Due 2020-03-01 23:59 {zone}. That is in the past: what was handed in after it counts as late."
+    assert released(course, capsys, "--due", "2020-03-01 23:59") == [past]
+    main(["--course", str(course.root), "release", "2", "--due", "2120-03-01 23:59"])
+    capsys.readouterr()
+    assert released(course, capsys) == [
+        f"Due 2020-03-01 23:59 {zone}, as before: {LESSON}.",
+        f"Due 2120-03-01 23:59 {datetime(2120, 3, 1).astimezone().tzname()}, as before: {OTHER}.",
+    ]
 
 
 # ---------------------------------------------------------------------------------------------------- taking a hand-in out again
