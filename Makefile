@@ -30,7 +30,7 @@ takes.grade := LESSON STUDENT WORKERS REGRADE UNSAFE
 takes.status := LESSON STUDENTS
 takes.feedback := LESSON STUDENT
 takes.report := LESSON
-takes.table := LESSON STUDENT
+takes.table := LESSON STUDENT NOTES
 takes.formgrader := COURSE PORT
 takes.text := LESSON
 takes.notebook := LESSON
@@ -135,8 +135,8 @@ feedback: setup #! write each student's feedback page (LESSON=2 STUDENT=id)
 report: setup #! write pages and CSV files about the class (LESSON=2)
 	@$(PY) -m autograder report $(lesson)
 
-table: setup #! print the class's table of scores (LESSON=2 STUDENT=id)
-	@$(PY) -m autograder table $(lesson) $(student)
+table: setup #! print the class's table of scores (LESSON=2 STUDENT=id; NOTES=yes: with all notes)
+	@$(PY) -m autograder table $(lesson) $(student) $(if $(NOTES),--notes)
 
 formgrader: setup #! grade written answers by hand in JupyterLab (COURSE=demo: the example class)
 	@$(PY) -m course_lib lab --formgrader $(or $(COURSE),.) $(if $(PORT),--port $(PORT))

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import os
 import shutil
 import sys
 from collections import Counter
@@ -30,13 +31,42 @@ def main(argv=None):
     """Run a command. Returns the exit status: 0 when all is well, 1 when something needs a look, 2 when it could not be done."""
     arguments = _parser().parse_args(argv)
     try:
-        return arguments.run(arguments)
+        with contextlib.redirect_stdout(_Unheard(sys.stdout)):
+            try:
+                return arguments.run(arguments)
+            finally:
+                sys.stdout.flush()
     except CourseError as error:
         print(f"autograder {arguments.command}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("\nStopped. What was done so far is kept; run the command again to go on.", file=sys.stderr)
         return 130
+
+
+class _Unheard:
+    """Standard output that falls silent when nobody reads it any more (`make table | head`): the command still ends its work."""
+
+    def __init__(self, stream):
+        self._stream = stream
+
+    def __getattr__(self, name):
+        return getattr(self._stream, name)
+
+    def write(self, text):
+        return self._try(self._stream.write, text)
+
+    def flush(self):
+        self._try(self._stream.flush)
+
+    def _try(self, act, *what):
+        try:
+            return act(*what)
+        except BrokenPipeError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())  # for what is buffered, too, until the interpreter ends
+            os.close(nowhere)
+            return len(*what) if what else None
 
 
 def _parser():
@@ -128,7 +158,7 @@ def _parser():
         _status,
         "say where each lesson stands, and what to do next",
         "Count by lesson the hand-ins that are graded, stale (the hand-in, the release, the tests, the library or the settings have\n"
-        "changed since), waiting, or failed, the students who handed in nothing, and the answers that wait to be graded by hand.",
+        "changed since), not graded yet, or failed, the students who handed in nothing, and the answers that wait to be graded by hand.",
     )
     one.add_argument("lesson", nargs="?", **lesson)
     one.add_argument("--students", action="store_true", help="say also who")

@@ -6,8 +6,10 @@ from pathlib import Path
 from . import intake
 
 STATES = ("graded", "stale", "waiting", "failed", "missing")
-# All that is read of nbgrader's gradebook, in two questions. Its own interface takes seconds to load and asks once for each hand-in.
+HEADS = {state: state for state in STATES} | {"waiting": "not graded yet"}
+# All that is read of nbgrader's gradebook, in three questions. Its own interface takes seconds to load and asks once for each hand-in.
 STUDENTS = "SELECT id FROM student"
+DUE = "SELECT name FROM assignment WHERE duedate IS NOT NULL"
 BY_HAND = """
     SELECT assignment.name, submitted_assignment.student_id, COUNT(*)
     FROM grade
@@ -37,6 +39,7 @@ class Standing:
         Known from elsewhere in the course, but nothing was handed in.
     by_hand : dict of str to int
         How many answers of a student wait for somebody to grade them.
+    has_due_date : bool
     """
 
     lesson: str
@@ -46,6 +49,12 @@ class Standing:
     failed: list = field(default_factory=list)
     missing: list = field(default_factory=list)
     by_hand: dict = field(default_factory=dict)
+    has_due_date: bool = False
+
+    @property
+    def is_under_way(self):
+        """Has anybody handed it in, or is there a day by which they must?"""
+        return self.has_due_date or any(getattr(self, state) for state in STATES if state != "missing")
 
 
 def standings(course, lessons):
@@ -61,7 +70,7 @@ def standings(course, lessons):
     list of Standing
     """
     releases = intake.graded_lessons(course)
-    students, by_hand = _gradebook(course)
+    students, due, by_hand = _gradebook(course)
     handed_in = {}
     for path in course.folder("submitted").glob("[!.]*/[!.]*"):
         handed_in.setdefault(path.name, set()).add(path.parent.name)
@@ -69,7 +78,7 @@ def standings(course, lessons):
     found = []
     for lesson in lessons:
         if lesson in releases:
-            one = Standing(lesson, by_hand=by_hand.get(lesson, {}))
+            one = Standing(lesson, by_hand=by_hand.get(lesson, {}), has_due_date=lesson in due)
             for student in sorted(students):
                 is_there = student in handed_in.get(lesson, ())
                 getattr(one, _state(course, student, lesson, releases[lesson]) if is_there else "missing").append(student)
@@ -78,7 +87,7 @@ def standings(course, lessons):
 
 
 def _gradebook(course):
-    """The students whom the gradebook knows, and by lesson and student how many answers wait to be graded by hand."""
+    """The students whom the gradebook knows, the lessons with a due date, and by lesson and student how many answers wait for a person."""
     import sqlalchemy
 
     default = f"sqlite:///{course.root / 'gradebook.db'}"  # as nbgrader has it
@@ -86,17 +95,18 @@ def _gradebook(course):
     if url.drivername.startswith("sqlite"):
         url = url.set(database=str(course.root / (url.database or "")))
         if not Path(url.database).is_file():  # to connect would create it
-            return set(), {}
+            return set(), set(), {}
     engine = sqlalchemy.create_engine(url)
     by_hand = {}
     try:
         with engine.connect() as connection:
             students = {name for (name,) in connection.execute(sqlalchemy.text(STUDENTS))}
+            due = {name for (name,) in connection.execute(sqlalchemy.text(DUE))}
             for lesson, student, count in connection.execute(sqlalchemy.text(BY_HAND)):
                 by_hand.setdefault(lesson, {})[student] = count
     finally:
         engine.dispose()
-    return students, by_hand
+    return students, due, by_hand
 
 
 def _state(course, student, lesson, release):
@@ -123,18 +133,23 @@ def print_standings(found, lesson=None, students=False, print=print):
     students : bool
         Print also who is in which state.
     """
-    width = max(len(one.lesson) for one in found)
-    print(f"{'lesson':{width}}  " + "  ".join(f"{state:>7}" for state in STATES) + "  to grade by hand")
-    for one in found:
-        counts = "  ".join(f"{len(getattr(one, state)):7}" for state in STATES)
+    shown = [one for one in found if lesson or one.is_under_way]
+    width = max((len(one.lesson) for one in shown), default=0)
+    if shown:
+        print(f"{'lesson':{width}}  " + "  ".join(f"{head:>7}" for head in HEADS.values()) + "  to grade by hand")
+    for one in shown:
+        counts = "  ".join(f"{len(getattr(one, state)):{max(7, len(head))}}" for state, head in HEADS.items())
         print(f"{one.lesson:{width}}  {counts}  {_answers(one.by_hand) if one.by_hand else '-'}")
         for state in STATES if students else ():
             if getattr(one, state):
-                print(f"    {state}: {', '.join(getattr(one, state))}")
+                print(f"    {HEADS[state]}: {', '.join(getattr(one, state))}")
         if students and one.by_hand:
             print(f"    to grade by hand: {', '.join(f'{student} ({count})' for student, count in sorted(one.by_hand.items()))}")
+    others = [one.lesson for one in found if one not in shown]
+    if others:
+        print(f"not collected yet: {', '.join(others)}")
     print("")
-    for line in _next(found, f" {lesson}" if lesson else ""):
+    for line in _next(found, f" LESSON={lesson}" if lesson else ""):
         print(line)
 
 
@@ -146,14 +161,14 @@ def _answers(by_hand):
 def _next(found, lesson):
     """What to do next, most urgent first."""
     counts = {state: sum(len(getattr(one, state)) for one in found) for state in STATES}
-    ungraded = [f"{counts[state]} {state}" for state in ("waiting", "stale", "failed") if counts[state]]
+    ungraded = [f"{counts[state]} {HEADS[state]}" for state in ("waiting", "stale", "failed") if counts[state]]
     by_hand = any(one.by_hand for one in found)
     if ungraded:
-        yield f"Next: python -m autograder grade{lesson} ({', '.join(ungraded)})."
+        yield f"Next: make grade{lesson} ({', '.join(ungraded)})."
     if counts["failed"]:
-        yield f"Why some failed: python -m autograder table{lesson} --notes."
+        yield f"Why some failed: make table{lesson} NOTES=yes."
     if by_hand:
         yield f"{'Then' if ungraded else 'Next'}: make formgrader, for the answers to grade by hand."
     if not ungraded and not by_hand:
-        done = f"Next: python -m autograder feedback{lesson}, and report."
-        yield done if counts["graded"] else "Nobody has handed in anything yet. Next: python -m autograder collect FROM."
+        done = f"Next: make feedback{lesson}, and make report{lesson}."
+        yield done if counts["graded"] else "Nobody has handed in anything yet. Next: make collect FROM=path."

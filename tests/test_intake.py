@@ -732,6 +732,19 @@ def test_a_run_ends_with_a_summary(tmp_path, capsys):
     assert "will not be graded; the lines above say why." in capsys.readouterr().out.splitlines()[-1]
 
 
+def test_collecting_ends_well_when_nobody_reads_what_it_says(course, folder):
+    """As in `make collect | head -1`: everything is collected all the same."""
+    for number in range(40):
+        hand_in(folder, f"s{number}", without(solved(course), "check-1"))
+    code = f"from autograder.cli import main; raise SystemExit(main(['--course', {str(course.root)!r}, 'collect', {str(folder)!r}]))"
+    run = subprocess.Popen([sys.executable, "-u", "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=REPOSITORY)
+    assert run.stdout.readline().startswith("s0 ")
+    run.stdout.close()
+    said = run.stderr.read()
+    assert (run.wait(), said) == (0, "")
+    assert len(list(course.folder("submitted").glob("*/01_numbers/01_numbers.ipynb"))) == 40
+
+
 # ---------------------------------------------------------------------------------------------------- make
 
 
@@ -751,6 +764,7 @@ def make(*words):
         (["grade", "STUDENT=s1"], 'grade --student "s1"'),
         (["feedback", "LESSON=2", "STUDENT=s1"], 'feedback "2" --student "s1"'),
         (["table", "LESSON=lesson 1", "STUDENT=s1"], 'table "lesson 1" --student "s1"'),
+        (["table", "NOTES=yes"], "table --notes"),
         (["status", "LESSON=1"], 'status "1"'),
     ],
 )

@@ -116,7 +116,7 @@ def test_a_lost_result_makes_the_grade_stale(course):
 def test_what_failed_is_told(course, capsys):
     change_record(course, "bob", lambda record: record["graded"].update(key=None, record=None))
     assert states(course) == {"graded": ["ada"], "failed": ["bob"], "missing": ["eve"]}
-    assert "Why some failed: python -m autograder table --notes." in told(course, capsys)
+    assert "Why some failed: make table NOTES=yes." in told(course, capsys)
 
 
 def test_who_handed_in_only_what_is_no_notebook_is_known(course, tmp_path):
@@ -259,13 +259,13 @@ def test_nothing_is_removed_while_it_is_graded(course, capsys):
 
 def test_a_line_a_lesson_and_what_is_next(course, capsys):
     assert told(course, capsys) == [
-        "lesson       graded    stale  waiting   failed  missing  to grade by hand",
-        "01_numbers        2        0        0        0        1  1 answer of 1 student",
-        "02_words          1        0        0        0        2  -",
+        "lesson       graded    stale  not graded yet   failed  missing  to grade by hand",
+        "01_numbers        2        0               0        0        1  1 answer of 1 student",
+        "02_words          1        0               0        0        2  -",
         "",
         "Next: make formgrader, for the answers to grade by hand.",
     ]
-    assert told(course, capsys, "2")[-1] == "Next: python -m autograder feedback 2, and report."
+    assert told(course, capsys, "2")[-1] == "Next: make feedback LESSON=2, and make report LESSON=2."
 
 
 def test_names_are_told_on_request(course, capsys):
@@ -273,18 +273,30 @@ def test_names_are_told_on_request(course, capsys):
     lines = told(course, capsys, "1", "--students")
     assert lines[2:] == [
         "    graded: ada, bob",
-        "    waiting: cy",
+        "    not graded yet: cy",
         "    missing: eve",
         "    to grade by hand: ada (1)",
         "",
-        "Next: python -m autograder grade 1 (1 waiting).",
+        "Next: make grade LESSON=1 (1 not graded yet).",
         "Then: make formgrader, for the answers to grade by hand.",
     ]
 
 
 def test_before_anybody_has_handed_in(tmp_path, capsys):
     course = released_course(tmp_path)
-    assert told(course, capsys)[-1] == "Nobody has handed in anything yet. Next: python -m autograder collect FROM."
+    lines = told(course, capsys)
+    assert lines == [f"not collected yet: {LESSON}, {OTHER}", "", "Nobody has handed in anything yet. Next: make collect FROM=path."]
+
+
+def test_lessons_that_nobody_must_hand_in_yet_are_one_line(course, capsys):
+    remove(course, capsys, "2", "--student", "eve")
+    lines = told(course, capsys)
+    assert [line.split()[0] for line in lines[:2]] == ["lesson", LESSON]
+    assert lines[2] == f"not collected yet: {OTHER}"
+    assert told(course, capsys, "2")[1].split()[:6] == [OTHER, "0", "0", "0", "0", "2"]
+    with course.gradebook() as gradebook:
+        gradebook.update_or_create_assignment(OTHER, duedate=datetime(2020, 1, 1))
+    assert told(course, capsys)[2].split()[:6] == [OTHER, "0", "0", "0", "0", "2"]
 
 
 def test_before_the_release_and_without_a_gradebook(tmp_path, capsys):
