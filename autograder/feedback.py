@@ -10,6 +10,7 @@ import binascii
 import io
 import re
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import nbformat
 from markupsafe import Markup
@@ -33,7 +34,7 @@ STATES = {
     "wrong": "not yet",
     "undone": "not done",
     "stopped": "stopped",
-    "waiting": "not graded by hand yet",
+    "waiting": "not graded yet",
     "graded": "graded by hand",
 }
 ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[@-Z\\-_]")
@@ -258,13 +259,14 @@ def make_page(course, gradebook, lesson, student):
     graded = nbformat.read(course.notebook("autograded", lesson, student), as_version=4)
     known = standing(submission)
     problem = received.get("problem")
+    failed = bool(received.get("graded")) and received["graded"].get("key") is None
     exercises = sections(release, graded, known, ledger_record(course, received))
     notes = (received.get("graded") or {}).get("notes", [])
     return pages.render(
         "feedback.html",
         lesson=lesson_title(release, lesson),
         student=student,
-        name=" ".join(part for part in (submission.student.first_name, submission.student.last_name) if part),
+        name=_name(submission, received),
         handed_in=_moment(received, submission),
         late=late_by(known.seconds_late),
         known=known,
@@ -273,18 +275,31 @@ def make_page(course, gradebook, lesson, student):
         total=known.points - known.penalty,
         waits=waits,
         problem=problem,
-        failed=next(iter(notes), "") if received.get("graded") and received["graded"].get("key") is None else "",
+        failed=failed,
         notes=[tidy(note) for note in notes],
         mends=[*received.get("notes", ()), *received.get("mends", ())],
-        exercises=[one for one in exercises if one.score],
-        sections=[] if problem else exercises,
+        exercises=[] if problem or failed else [one for one in exercises if one.score],
+        sections=[] if problem or failed else exercises,
         states=STATES,
     )
 
 
+def _name(submission, received):
+    """The student's name as the gradebook has it, or else where the hand-in came from."""
+    name = " ".join(part for part in (submission.student.first_name, submission.student.last_name) if part)
+    origin = received.get("from") if isinstance(received.get("from"), dict) else {}
+    return name or " ".join(as_text(origin.get("name")).split())[:200]
+
+
 def _moment(received, submission):
-    moment = received.get("handed_in") or (submission.timestamp.strftime("%Y-%m-%dT%H:%M:%SZ") if submission.timestamp else "")
-    return moment.replace("T", " ").removesuffix("Z")[:16]
+    """When it was handed in, in this machine's time, with its zone."""
+    try:
+        moment = datetime.fromisoformat(received["handed_in"])
+    except (KeyError, TypeError, ValueError):
+        if not submission.timestamp:
+            return ""
+        moment = submission.timestamp.replace(tzinfo=UTC)
+    return f"{moment.astimezone():%Y-%m-%d %H:%M %Z}"
 
 
 def late_by(seconds):

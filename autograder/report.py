@@ -22,7 +22,14 @@ from .pages import plots
 
 FEWEST = 8  # hand-ins, below which no exercise is said to separate well or badly
 WEAK, EASY, HARD = 0.2, 0.95, 0.25  # correlation and mean shares at which an exercise is worth a look
-OUTCOMES = {"right": "all points", "partly": "some", "wrong": "none", "undone": "not done", "stopped": "stopped", "waiting": "waiting"}
+OUTCOMES = {
+    "right": "all points",
+    "partly": "some",
+    "wrong": "none",
+    "undone": "not done",
+    "stopped": "stopped",
+    "waiting": "to grade by hand",
+}
 FORMULA = re.compile(r"\s*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]")  # what a spreadsheet may take for the beginning of a formula
 PLAIN_NUMBER = re.compile(r"[+-]?\d{1,15}([.,]\d{1,15})?")
 
@@ -45,8 +52,9 @@ class Item:
 
     @property
     def mean(self):
-        """The mean share of the points, or None where nobody has any yet."""
-        return statistics.fmean(self.points.values()) / self.of if self.points and self.of else None
+        """The mean share of the points, or None where nobody has any yet, or none but those who left it blank while the rest waits."""
+        waits_for_all = self.counts["waiting"] and self.counts.keys() <= {"waiting", "undone"}
+        return statistics.fmean(self.points.values()) / self.of if self.points and self.of and not waits_for_all else None
 
     @property
     def counts(self):
@@ -63,6 +71,7 @@ class Entry:
     waiting: int
     late: str
     problem: str  # why it could not be read or graded
+    failed: bool  # to be graded, which is no fault of the student's: it counts zero until it is graded again
     newer: bool  # a newer one waits
     seconds: float | None
     verdicts: dict  # of the record: test cell -> (misconception, sentence)
@@ -96,6 +105,15 @@ class Lesson:
     @property
     def waiting(self):
         return [entry for entry in self.readable if entry.waiting]
+
+    @property
+    def failed(self):
+        return [entry for entry in self.entries if entry.failed]
+
+    @property
+    def final(self):
+        """Those whose points are a grade: no part of them waits, and nothing of ours went wrong."""
+        return [entry for entry in self.entries if not entry.failed and entry not in self.waiting]
 
 
 @dataclass
@@ -145,9 +163,6 @@ def report(course, lessons):
         raise CourseError("Nothing is graded yet: run `python -m autograder grade` first.")
     folder = course.root / "report"
     written = [folder / "index.html", *(folder / lesson.page for lesson in found)]
-    pages.write(written[0], _overview(found, people))
-    for lesson, path in zip(found, written[1:], strict=True):
-        pages.write(path, _lesson_page(lesson, people))
     tables = {
         "scores.csv": score_rows(found, people),
         "misconceptions.csv": misconception_rows(found),
@@ -156,7 +171,7 @@ def report(course, lessons):
     }
     remarks = _remarks(found, people)
     for lesson in found:
-        final = {entry.student: entry.share for entry in lesson.entries if entry not in lesson.waiting}
+        final = {entry.student: entry.share for entry in lesson.final}
         rows, remark = moodle.filled_worksheet(course, lesson.name, final)
         name = f"worksheet_{lesson.name}.csv"
         if rows:
@@ -164,6 +179,9 @@ def report(course, lessons):
         else:
             (folder / name).unlink(missing_ok=True)  # that of another day
         remarks += [remark] if remark else []
+    pages.write(written[0], _overview(found, people, [name for name in tables if name.startswith("worksheet_")]))
+    for lesson, path in zip(found, written[1:], strict=True):
+        pages.write(path, _lesson_page(lesson, people))
     for name, rows in tables.items():
         pages.write(folder / name, as_csv(rows))
     return [*written, *(folder / name for name in tables)], remarks
@@ -230,6 +248,7 @@ def _entry(student, known, received, newer, record):
         known.waiting,
         feedback.late_by(known.seconds_late),
         received.get("problem") or (next(iter(graded.get("notes") or ()), "Not graded.") if failed else ""),
+        failed,
         newer,
         _seconds(record) if record else None,
         verdicts,
@@ -273,6 +292,9 @@ def _remarks(lessons, people):
     if waiting:
         remarks.append(f"{_counted(waiting, 'hand-in')} still to be graded by hand (make formgrader): left blank in the gradebook CSVs.")
     for lesson in lessons:
+        if lesson.failed:
+            who = f"{_counted(len(lesson.failed), 'hand-in')} ({', '.join(entry.student for entry in lesson.failed)})"
+            remarks.append(f"{who} of {lesson.name} could not be graded: left blank too. Grade again.")
         if lesson.missing:
             remarks.append(f"{_counted(len(lesson.missing), 'student')} handed in nothing for {lesson.name}: blank in the CSVs, not 0.")
     nameless = [person.student for person in people.values() if not any(moodle_identity(person))]
@@ -385,7 +407,7 @@ def times(lesson):
 # ---------------------------------------------------------------------------------------------------- pages
 
 
-def _overview(lessons, people):
+def _overview(lessons, people, worksheets):
     lines = []
     for person in people.values():
         cells = []
@@ -393,7 +415,8 @@ def _overview(lessons, people):
             entry = next((entry for entry in lesson.entries if entry.student == person.student), None)
             cells.append(entry or ("not graded yet" if person.student in lesson.ungraded else "–"))
         lines.append((person, cells))
-    return pages.render("report_index.html", lessons=lessons, lines=lines, median=_median, figure=plots.shares_by_lesson(lessons))
+    figure = plots.shares_by_lesson(lessons)
+    return pages.render("report_index.html", lessons=lessons, lines=lines, median=_median, figure=figure, worksheets=worksheets)
 
 
 def _median(lesson):
@@ -412,7 +435,7 @@ def _lesson_page(lesson, people):
         distribution=plots.distribution(lesson),
         outcome_figure=plots.outcomes(lesson.items, OUTCOMES),
         slips=found,
-        slip_figure=plots.misconceptions(found[:12]),
+        slip_figure=plots.misconceptions(found[:12], len(lesson.readable)),
         separation=known,
         striking=[one for one in known if one["words"]],
         fewest=FEWEST,
@@ -473,8 +496,7 @@ def misconception_rows(lessons):
 
 def _final(lesson, student):
     """A student's grade in a lesson, or None while there is none or somebody has yet to judge a part of it."""
-    entry = next((entry for entry in lesson.entries if entry.student == student), None)
-    return None if entry is None or entry in lesson.waiting else entry.points
+    return next((entry.points for entry in lesson.final if entry.student == student), None)
 
 
 def canvas_rows(lessons, people):

@@ -92,7 +92,8 @@ def written(tmp_path_factory):
         new_output("error", ename="ValueError", evalue="what", traceback=[]),
     ]
     cell_of(notebook, "ex-1").outputs = outputs
-    cell_of(notebook, "ex-1").source = 'def double(x):  # twice\n    """Twice."""\n    return f"{x}" and 2 * x + 0x10'
+    remark = "# what is too long for any screen, as remarks in students' code often are; " * 3
+    cell_of(notebook, "ex-1").source = f'{remark}\ndef double(x):  # twice\n    """Twice."""\n    return f"{{x}}" and 2 * x + 0x10'
     cell_of(notebook, "think-1").source = "Because **4 x 4**, see:\n\n| a | b |\n|---|---|\n| 1 | $x^2$ |\n\n- `code`\n\n> quoted"
     notebook.cells.insert(3, new_markdown_cell("# A note of mine", id="mine"))
     failed, partly, *_ = cards()
@@ -128,6 +129,23 @@ def test_a_feedback_page_has_no_serious_violation(page, written, student):
 @pytest.mark.parametrize("name", ["index", LESSON])
 def test_a_page_of_the_report_has_no_serious_violation(page, written, name):
     check(page, written.root / "report" / f"{name}.html")
+
+
+CUT = "[...document.querySelectorAll('.scroll, pre')].filter(one => one.scrollWidth > one.clientWidth).map(one => one.innerText)"
+SPLIT = """[...document.querySelectorAll('td.number, .state')].filter(one => {
+    const range = document.createRange();
+    range.selectNodeContents(one);
+    return new Set([...range.getClientRects()].map(each => Math.round(each.top))).size > 1;
+}).map(one => one.innerText)"""
+
+
+@pytest.mark.parametrize("page", BROWSED[1:2], indirect=True, ids=["phone"])
+@pytest.mark.parametrize("name", ["report/index", f"feedback/zoe/{LESSON}/{LESSON}"])
+def test_nothing_is_cut_off_on_a_phone(page, written, name):
+    page.goto((written.root / f"{name}.html").as_uri())
+    assert page.evaluate(CUT) == []
+    if "feedback" in name:
+        assert page.evaluate(SPLIT) == []  # points and states stay on their lines
 
 
 @pytest.mark.parametrize("page", BROWSED[:1], indirect=True)

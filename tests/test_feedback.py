@@ -266,7 +266,7 @@ def test_points_states_and_comments_stand_on_the_page(course):
     assert "Ada Lovelace (ada) · handed in 2026-03-01 12:34 UTC" in text
     assert "3 of 8 points so far" in text
     assert "by tests 3 of 6" in text
-    assert "not graded by hand yet (2 points)" in text
+    assert "not graded yet (2 points)" in text
     assert re.search(r"double: twice as much right 2 of 2", text)
     assert re.search(r"stopped 0 of 1", text)
     assert re.search(r"partly right 1 of 3", text)
@@ -434,6 +434,7 @@ def test_a_hand_in_that_could_not_be_read_says_why(course):
     assert "This hand-in could not be read." in page
     assert "The file <code>a.ipynb</code> is empty." in page
     assert "<section" not in page
+    assert "not done" not in plain(page).replace("It counts as not done.", "")  # the box alone, no row for each exercise
 
 
 def test_a_newer_hand_in_that_waits_is_announced(course):
@@ -446,7 +447,35 @@ def test_a_newer_hand_in_that_waits_is_announced(course):
 
 def test_a_grading_that_failed_is_told(course):
     put_in(course, "failed", solved(course), received={"graded": {"key": None, "notes": ["Not graded: the disk was full"]}})
-    assert "Not graded: the disk was full It counts zero until it is graded again." in plain(page_of(course, "failed"))
+    page = page_of(course, "failed")
+    text = plain(page)
+    assert "could not be graded yet. That is no fault of yours" in text
+    assert "Your instructor sees this too and can grade it again." in text
+    assert "For your instructor: Not graded: the disk was full" in text
+    assert "<section" not in page
+    assert "0 of" not in text
+
+
+@pytest.fixture
+def in_tokyo(monkeypatch):
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("in_tokyo")
+def test_times_are_local_and_say_their_zone(course):
+    put_in(course, "abroad", solved(course))
+    assert "handed in 2026-03-01 21:34 JST" in plain(page_of(course, "abroad"))
+
+
+def test_a_name_that_only_the_platform_knows_is_used(course):
+    put_in(course, "s1", solved(course), received={"from": {"system": "moodle", "id": "7", "name": "Mo Lund"}})
+    assert "Feedback for Mo Lund (s1)" in plain(page_of(course, "s1"))
+    put_in(course, "s2", solved(course), received={"from": {"system": "moodle", "id": "7", "name": 7}})
+    assert "Feedback for s2 ·" in plain(page_of(course, "s2"))
 
 
 @pytest.mark.parametrize(

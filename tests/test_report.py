@@ -7,7 +7,7 @@ import nbformat
 import pytest
 from grading_course import cell_of, hand_in, read, released_course, solved
 from scipy.stats import pearsonr
-from test_feedback import EVERYTHING, PAYLOADS, Audit, browse, put_in, verdict
+from test_feedback import EVERYTHING, PAYLOADS, Audit, browse, plain, put_in, verdict
 
 from autograder import grading, intake, pages, report
 from autograder.cli import main
@@ -85,6 +85,15 @@ def test_outcomes_are_counted(lesson):
     assert [entry.student for entry in lesson.entries if entry.problem] == ["zoe"]
 
 
+def test_no_mean_is_shown_while_nobody_has_graded_an_answer_by_hand():
+    one = report.Item("think-1", "Think", 2, False, {"ann": "waiting", "bob": "undone"}, {"bob": 0})
+    assert one.mean is None
+    one.outcomes["cem"], one.points["cem"] = "right", 2
+    assert one.mean == 0.5
+    one.outcomes = {"ann": "undone", "bob": "undone"}
+    assert report.Item("think-1", "Think", 2, False, one.outcomes, {"ann": 0, "bob": 0}).mean == 0
+
+
 def test_misconceptions_are_counted_by_exercise(lesson):
     [one] = report.misconceptions(lesson)
     assert (one["slug"], one["sentence"], one["students"]) == ("one-too-many", "You added `1`.", ["eva", "gil", "hal"])
@@ -149,13 +158,17 @@ def test_the_pages_say_it_all(written):
     for told in (
         "one too many",
         "You added <code>1</code>.",
-        "eva, gil, hal",
         "Exercises that separate badly",
         "zoe: The file <code>a.ipynb</code>",
     ):
         assert told in page
     assert page.count('role="img" aria-label="') == 4
-    assert "hal, <code>check-3</code>: KeyError: &#39;weights&#39;" in page
+    text = plain(page)
+    assert "eva Eva Example , gil Gil Example , hal Hal Example" in text
+    assert "hal Hal Example , check-3 : KeyError: 'weights'" in text
+    assert "graded 10 (1 unreadable, not in the figures)" in text
+    assert "to grade by hand 2" in text
+    assert re.search(r'aria-label="(Bars: how many students, of 9, made[^"]*)"', page)
     assert "median" in re.search(r'aria-label="(Histogram[^"]*)"', page)[1]
     index = written["index.html"].read_text()
     assert f'<a href="{LESSON}.html">Numbers</a>' in index
@@ -167,7 +180,7 @@ def test_scores_are_long(written):
     rows = rows_of(written["scores.csv"])
     assert rows[0][:4] == ["student", "name", "lesson", "exercise"]
     assert ["eva", "Eva Example", LESSON, "check-1", "Exercise 1", "test", "0", "2", "none", "one-too-many"] in rows
-    assert ["ann", "Ann Example", LESSON, "think-1", "Exercise 1", "hand", "", "2", "waiting", ""] in [
+    assert ["ann", "Ann Example", LESSON, "think-1", "Exercise 1", "hand", "", "2", "to grade by hand", ""] in [
         [*row[:4], "Exercise 1", *row[5:]] for row in rows
     ]
     assert ["yan", "Yan Example", LESSON, "check-1", "Exercise 1", "test", "", "2", "missing", ""] in rows
@@ -363,3 +376,14 @@ def test_the_table_has_names_beside_ids(tmp_path):
     grading.print_points(rows, print=lines.append)
     assert [line.split("  ")[:2] for line in lines if line.startswith("ann")] == [["ann", "Ann Example"]] * 2
     assert any(line.startswith("bob    ") for line in lines)
+
+
+def test_what_the_grader_failed_at_is_blank_and_named(tmp_path):
+    course = released_course(tmp_path)
+    put_in(course, "ann", solved(course), waiting=(), received={"graded": {"key": None, "notes": ["Not graded: the disk was full"]}})
+    put_in(course, "bob", solved(course), {"check-1": 2}, waiting=())
+    _, remarks = report.report(course, [LESSON])
+    grades = {row[2]: row[-1] for row in rows_of(tmp_path / "report" / "gradebook_moodle.csv")[1:]}
+    assert grades == {"ann": "", "bob": "2"}
+    assert any("1 hand-in (ann) of 01_numbers could not be graded: left blank too." in remark for remark in remarks)
+    assert "failed" in plain((tmp_path / "report" / "index.html").read_text())

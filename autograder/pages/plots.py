@@ -131,12 +131,13 @@ def outcomes(items, names):
     return _draw("outcomes", height, paint, f"Bars, one an exercise: how many hand-ins got how much of it. {told}.")
 
 
-def misconceptions(found):
-    """The misconceptions, the most frequent first."""
+def misconceptions(found, hand_ins):
+    """The misconceptions, the most frequent first, on a scale of all hand-ins that could be read."""
     if not found:
         return ""
     labels = [f"{one['slug'].replace('-', ' ')} ({one['exercise'].short})" for one in found]
     counts = [len(one["students"]) for one in found]
+    most = max(hand_ins, *counts)
 
     def paint(figure):
         ax = figure.subplots()
@@ -145,12 +146,12 @@ def misconceptions(found):
         for row, label, count in zip(rows, labels, counts, strict=True):
             ax.text(0, row - 0.02, visible(label)[:60], ha="left", va="bottom", color=INK)
             ax.annotate(str(count), (count, row + 0.22), (4, 0), textcoords="offset points", ha="left", va="center", color=INK)
-        ax.set(ylim=(len(found) - 0.3, -0.6), xlim=(0, max(counts) * 1.08), yticks=[], xlabel="students", title="Known slips")
+        ax.set(ylim=(len(found) - 0.3, -0.6), xlim=(0, most * 1.08), yticks=[], xlabel=f"students, of {most}", title="Known slips")
         ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
         ax.spines["left"].set_visible(False)
 
     told = "; ".join(f"{label}: {count}" for label, count in zip(labels, counts, strict=True))
-    return _draw("slips", 0.46 * len(found) + 0.9, paint, f"Bars: how many students made which known slip. {told}.")
+    return _draw("slips", 0.46 * len(found) + 0.9, paint, f"Bars: how many students, of {most}, made which known slip. {told}.")
 
 
 def seconds(taken):
