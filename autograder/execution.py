@@ -39,6 +39,9 @@ from . import edition, sandbox
 
 GRACE = 10  # seconds after a cell's limit until the kernel is killed from outside
 MOST_RESTARTS = 8
+SHOWN = ("stream", "display_data", "update_display_data", "execute_result", "error")  # messages that may become outputs
+LONGEST_ERROR = 20_000  # characters
+MOST_CELLS_FULL = 10  # as many cells of a notebook may show as much as a cell may
 STARTS = 3  # tries to start a kernel
 MAY_TAKE = re.compile(r"may-take-(\d{1,3})-s")  # a cell's tag in the release, where training takes longer than other cells may
 DEMONSTRATION = "demonstration"  # a cell's tag in the release, where nothing that is graded follows from it
@@ -72,6 +75,16 @@ def names_bound(source):
         if not isinstance(node, (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)):  # their names are their own
             left += ast.iter_child_nodes(node)
     return found
+
+
+def size_of(content):
+    """About how many bytes a message's content takes."""
+    total, left = 0, [content]
+    while left:
+        one = left.pop()
+        total += len(one) if isinstance(one, str) else 8
+        left += [*one.keys(), *one.values()] if isinstance(one, dict) else one if isinstance(one, list) else ()
+    return total
 
 
 def error(name, reason):
@@ -120,6 +133,7 @@ class BoundedExecute(Execute):
             self.kernel_manager_class = sandbox.JailedKernelManager
         self._seconds = self.notebook_seconds + sum(allowance(cell) for cell in nb.cells)
         self._deadline = time.monotonic() + self._seconds
+        self._kept_of_all = 0  # of what cells showed
         self._ran = []  # indices of cells to run again in a fresh kernel
         self.reasons = {}  # by cell id, why it was stopped or not run
         self._restarts, self._gone, self._begun = 0, False, False
@@ -162,7 +176,7 @@ class BoundedExecute(Execute):
 
     def _run(self, cell, index):
         """Run one cell. Returns whether it came to an end by itself."""
-        limit, self._timed_out, self._kept = self._limit(cell), False, 0
+        limit, self._timed_out, self._kept, self._told = self._limit(cell), False, [0, 0], False
         told = f"Stopped after {limit} seconds. Does a loop never end?"
         self.error_on_timeout = {"ename": "CellTimeoutError", "evalue": told, "traceback": [told]}
         watchdog = threading.Timer(limit + GRACE, self._kill)  # nbclient does not see to its own limits while output floods in
@@ -254,17 +268,21 @@ class BoundedExecute(Execute):
             await super()._async_cleanup_kernel()
 
     def process_message(self, msg, cell, cell_index):
-        """Keep a bounded share of what a cell prints and shows; its result has a share of its own."""
+        """Keep a bounded share of what a cell shows, another of its results and errors, and of all cells together."""
         content, kind = msg["content"], msg["msg_type"]
-        if kind in ("stream", "display_data", "execute_result"):
-            size = len(content.get("text") or "") + sum(len(str(value)) for value in (content.get("data") or {}).values())
-            before = 0 if kind == "execute_result" else self._kept
-            if before + size > self.output_bytes:
-                if before <= self.output_bytes:
+        if kind in SHOWN:
+            if kind == "error" and size_of(content) > LONGEST_ERROR:  # such as one that quotes an array of a million numbers
+                content["traceback"], content["evalue"] = [], str(content.get("evalue"))[:LONGEST_ERROR]
+            share, size = kind in ("execute_result", "error"), size_of(content)
+            if max(self._kept[share] + size, (self._kept_of_all + size) / MOST_CELLS_FULL) > self.output_bytes:
+                if not self._told:
                     cell.outputs.append(new_output("stream", name="stdout", text="\n... the rest of the output is left out ...\n"))
-                self._kept = self.output_bytes + 1
+                    self._told = True
                 return None
-            self._kept += size
+            self._kept[share] += size
+            self._kept_of_all += size
+        elif kind not in ("status", "execute_input", "clear_output"):
+            return None  # such as the messages of widgets, which nobody moves here
         return super().process_message(msg, cell, cell_index)
 
 

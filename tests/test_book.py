@@ -11,8 +11,8 @@ import nbformat
 import pytest
 from playwright.sync_api import expect
 from real_browser import chromium, tab
-from test_accessibility import violations
 from sphinx.search.en import SearchEnglish
+from test_accessibility import violations
 
 from book import build
 

@@ -144,6 +144,36 @@ def test_output_is_bounded(course):
         assert any("the rest of the output is left out" in output.get("text", "") for output in outputs)
 
 
+FLOODS = {
+    "results": "for n in range(30): sys.displayhook('x' * 1_000_000)",
+    "errors": "for n in range(30):\n    try: raise ValueError('x' * 1_000_000)\n    except ValueError: ip.showtraceback()",
+    "metadata": "for n in range(30): display('x', metadata={'x': 'y' * 1_000_000})",
+    "updates": "shown = display('x', display_id=True)\nfor n in range(30): shown.update('y' * 1_000_000)",
+    "of many cells": None,
+}
+
+
+@pytest.mark.parametrize("kind", FLOODS)
+def test_what_all_cells_show_together_is_bounded(kind):
+    start = "import sys\nfrom IPython.display import display\nip = get_ipython()"
+    sources = [FLOODS[kind]] if FLOODS[kind] else ["print('x' * 1_900_000)"] * 30
+    cells = [nbformat.v4.new_code_cell(source) for source in (start, *sources, "print('the end')")]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    notebook, _ = BoundedExecute(timeout=60).preprocess(nbformat.v4.new_notebook(cells=cells, metadata=kernel), {})
+    assert len(nbformat.writes(notebook)) < (21_000_000 if kind == "of many cells" else 3_000_000)
+    assert ("the rest of the output is left out" in str(notebook.cells[-2].outputs)) == (kind != "errors")  # these are shortened
+    assert "the end" in str(notebook.cells[-1].outputs)
+
+
+def test_a_long_error_is_told_in_short():
+    cells = [nbformat.v4.new_code_cell("raise ValueError('x' * 1_000_000)")]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    notebook, _ = BoundedExecute(timeout=60).preprocess(nbformat.v4.new_notebook(cells=cells, metadata=kernel), {})
+    [told] = notebook.cells[0].outputs
+    assert (told.ename, told.evalue[:5], told.traceback) == ("ValueError", "xxxxx", [])
+    assert len(told.evalue) < 30_000
+
+
 def test_an_unchanged_answer_in_words_needs_no_grading(course):
     assert (row(course, "untouched").state, row(course, "perfect").state) == ("graded, nothing answered", "1 to grade by hand")
 

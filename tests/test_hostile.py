@@ -33,7 +33,8 @@ known-cases-table replayed-with-the-seed check-as-an-oracle lazy-array array-cha
 cases-of-one-exercise-for-the-next cases-of-conv2d-for-im2col
 library-conv2d library-by-importlib scipy-signal torch-functional source-executed count-by-another-count figures-compute-it
 huge-by-broadcast deep-nesting object-array error-with-html error-that-fails generic-huge
-exit exit-while-judged kill-everybody endless-loop fork-bomb memory-bomb-while-judged output-of-200-mb generic-exits-the-checker
+exit exit-while-judged kill-everybody endless-loop fork-bomb memory-bomb-while-judged output-of-200-mb
+results-flood comm-flood generic-exits-the-checker
 forged-frames forged-heartbeats folder-taken kernel-side-says-changed kernel-side-unknown-kinds library-while-judged
 """
 QUICK = THE_QUICK.split()  # in `make test`; the others are in `make test-slow`
