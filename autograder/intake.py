@@ -175,7 +175,7 @@ def collect(course, source, lesson=None, at=None, roster=None, student=None):
         if roster:
             _require_right_roster(system, hand_ins, roster)
             remarks = _require_one_person_an_id(course, roster)
-            _enter_students(course, roster)
+            _enter_students(course, _class_list(roster, hand_ins))
         newer = _newer_than_told(hand_ins, archive)
         due = _due_dates(course, graded) if system == "canvas" else {}
         lessons = Counter()
@@ -393,13 +393,22 @@ def _known_people(course, roster):
     return known
 
 
-def _enter_students(course, roster):
-    """Enter everybody in a roster who has an id into the gradebook. What is known already and written otherwise there stays."""
+def _class_list(roster, hand_ins):
+    """The students in a roster: not those without an id, who may be staff, but for those who have handed in."""
+    came = {one.person.number for one in hand_ins if one.person}
+    needs_number = roster.system == "moodle" and any(person.platform_id for person in roster.people)
+    return [
+        person
+        for person in roster.people
+        if is_id(person.student) and person.name != TEST_STUDENT and (person.platform_id or not needs_number or person.number in came)
+    ]
+
+
+def _enter_students(course, people):
+    """Enter people into the gradebook. What is known already and written otherwise there stays."""
     with course.gradebook() as gradebook:
         there = {one.id: one for one in gradebook.students}
-        for person in roster.people:
-            if not is_id(person.student) or person.name == TEST_STUDENT:
-                continue
+        for person in people:
             first, last = person.names
             facts = {"email": person.email, "lms_user_id": person.platform_id}
             one = there.get(person.student)
@@ -418,15 +427,16 @@ def is_id(text):
 def _absent(course, roster, hand_ins, lesson, remarks):
     """An outcome for everybody in the roster of whom nothing came."""
     came = {one.person.number for one in hand_ins if one.person}
+    listed = {person.number for person in _class_list(roster, hand_ins)}
     for person in roster.people:
         if person.number in came:
             continue
         notes = [remarks[person.number]] if person.number in remarks else []
         student = person.student if is_id(person.student) else ""
-        if not student and person.name:
-            notes.append("no id in the roster: not entered into the gradebook")
-        elif person.name == TEST_STUDENT:
+        if person.name == TEST_STUDENT:
             notes.append("Canvas's test student: not entered into the gradebook")
+        elif person.name and person.number not in listed:
+            notes.append("no id in the roster: not entered into the gradebook")
         if lesson and student and latest(course, student, lesson):
             state = "before"
         elif person.has_handed_in:

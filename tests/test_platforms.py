@@ -617,16 +617,22 @@ def test_who_is_not_in_the_zip_but_was_collected_before_is_counted_so(course, tm
 
 
 def test_a_roster_makes_the_class_list_of_the_gradebook(course, tmp_path, work, capsys):
-    roster = sheet(tmp_path, ("s1002,cy@example.org", ","), ("ben@example.org", ""), ("Ben Example", "=Ben <b>"))
+    roster = sheet(tmp_path, ("s1002,cy@example.org", ",cy@example.org"), ("ben@example.org", ""), ("Ben Example", "=Ben <b>"))
     outcomes = collect(course, moodles(tmp_path, work, "Ada Example_5000"), LESSON, roster=roster)
     assert everything(course)[1] == [
         ("s1000", "Ada", "Example", "ada@example.org", "s1000"),
         ("s1001", "=Ben", "<b>", None, "s1001"),
         ("s1003", "Finn", "Example", "finn@example.org", "s1003"),
     ]
-    assert outcomes["Cy Example"].notes == ["no id in the roster: not entered into the gradebook"]
+    assert outcomes["cy@example.org"].notes == ["no id in the roster: not entered into the gradebook"]  # staff, perhaps
     main(["--course", str(course.root), "status", "1", "--students"])
     assert "    missing: s1001, s1003" in capsys.readouterr().out
+
+
+def test_where_nobody_has_an_id_number_addresses_are_ids(course, tmp_path, work):
+    roster = sheet(tmp_path, *((f",s100{number},", ",,") for number in range(4)))
+    collect(course, moodles(tmp_path, work, "Ada Example_5000"), LESSON, roster=roster)
+    assert [student[0] for student in everything(course)[1]] == [f"{name}@example.org" for name in ("ada", "ben", "cy", "finn")]
 
 
 def test_of_canvas_too_and_its_test_student_is_nobody(course, tmp_path, work):
