@@ -252,8 +252,8 @@ def start_lab(work: Path = WORK, port: int | None = None, browser: bool = True) 
 
 
 def start_formgrader(course: Path, port: int | None = None, browser: bool = True) -> int:
-    """Open JupyterLab on an instructor's folder (one with `nbgrader_config.py`), where nbgrader's formgrader shows the class."""
+    """Open nbgrader's formgrader on an instructor's folder (one with `nbgrader_config.py`), where answers are graded by hand."""
     if not (course / "nbgrader_config.py").is_file():
         raise WorkspaceError(f"{course} is no instructor's folder: it has no nbgrader_config.py. (`make demo` makes one, demo/.)")
-    print("In JupyterLab: menu Nbgrader, Formgrader.")
-    return serve(course.resolve(), "/lab", JUPYTER_CONFIG / "instructor", port, browser)
+    print("Manual Grading: click on a lesson, its notebook, and the first hand-in. JupyterLab is at the same address with /lab.")
+    return serve(course.resolve(), "/formgrader/gradebook", JUPYTER_CONFIG / "instructor", port, browser)

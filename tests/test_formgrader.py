@@ -148,8 +148,7 @@ def assert_nothing_happened(page):
 
 
 def test_a_grade_and_a_comment_are_given_by_clicking_and_typing(page, server, course):
-    log_in(page, server)
-    page.goto(f"{server.base}/formgrader/gradebook")
+    page.goto(server.address)  # as it is printed, and opened: the list of what is to be graded by hand
     page.get_by_role("link", name=LESSON).click()
     page.get_by_role("link", name=LESSON).last.click()
     expect(page.locator("#main-table tr")).to_have_count(3)
@@ -214,14 +213,24 @@ def test_cards_and_images_look_as_they_should(page, server, course):
     assert image.first.evaluate("one => one.complete && one.naturalWidth") == 3
 
 
-def test_the_live_notebook_in_jupyterlab_does_nothing_until_it_is_run(page, server, course):
-    place = course.notebook("autograded", LESSON, "mallory").relative_to(course.root)
-    page.goto(f"{server.base}/lab/tree/{place}?token={server.token}")
+def test_the_live_notebook_opens_from_the_hand_in(page, server, course):
+    open_hand_in(page, server, course, "ada")
+    link = page.locator(".live-notebook a:visible").get_attribute("href")
+    page.goto(f"{server.base}{link}?token={server.token}")
+    expect(page.locator(".jp-Notebook:visible")).to_contain_text("Because 4 x 4 = 16.")
+
+
+@pytest.mark.parametrize("place", ["notebooks", "lab/tree"])
+def test_the_live_notebook_does_nothing_until_it_is_run(page, server, course, place):
+    path = course.notebook("autograded", LESSON, "mallory").relative_to(course.root)
+    page.goto(f"{server.base}/{place}/{path}?token={server.token}")
     expect(page.locator(".jp-Notebook:visible h1").first).to_be_visible()
     expect(page.locator(".jp-MarkdownOutput", has_text="over everything")).to_be_attached()  # the written answer is rendered
     expect(page.locator(".jp-OutputArea-output", has_text="ontoggle=alert(1)").last).to_be_attached()
     assert page.evaluate("window.ran") is None
-    assert [event for event in page.events if not event.startswith("console")] == []
+    # Notebook 7 itself reports that a setting is missing, for every notebook
+    known = "error: Cannot read properties of undefined (reading 'schema')"
+    assert [event for event in page.events if not event.startswith("console") and event != known] == []
 
 
 # ---------------------------------------------------------------------------------------------------- each wall by itself

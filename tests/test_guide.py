@@ -105,5 +105,13 @@ def test_the_readme_links_to_it():
     assert anchor in [re.sub(r"[^\w-]", "", title.lower().replace(" ", "-")) for title in re.findall(r"^#+ (.+)$", GUIDE, re.MULTILINE)]
 
 
+def test_the_readme_names_targets_that_exist():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    named = set(re.findall(r"(?:`|^)make ([a-z-]+)", README, flags=re.MULTILINE))
+    assert {name for name in named if not re.search(rf"^{name}:", makefile, flags=re.MULTILINE)} == set()
+    choices = set(re.findall(r"\b([A-Z]{2,})=", README)) - {"PYTHON"}
+    assert {name for name in choices if f"$({name})" not in makefile} == {"TORCH"}  # handed on by the environment
+
+
 def test_the_readme_fits_into_a_terminal():
     assert [line for line in README.splitlines() if len(line) > 140] == []

@@ -42,7 +42,7 @@ class Lab:
     def _read(self):
         for line in self.process.stdout:
             self.printed.append(line)
-            if found := re.search(r"http://127\.0\.0\.1:\d+/lab\S*token=\w+", line):
+            if found := re.search(r"http://127\.0\.0\.1:\d+/\S*token=\w+", line):
                 self.address = found[0]
 
     def get(self, path, token=None):
