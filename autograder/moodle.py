@@ -105,6 +105,8 @@ def filled_worksheet(course, lesson, shares):
         unknown.discard(student)
         table.append([row[name] for name in kept])
     remark = f"{filled} grade{'s' * (filled != 1)} in worksheet_{lesson}.csv" + (f", of {' or '.join(sorted(maxima))}." if maxima else ".")
+    if filled:
+        remark += ' It is for "Upload grading worksheet" in Moodle, before the feedback is uploaded.'
     if filled < len(set(shares) - unknown):
         remark += " Where the Maximum Grade is no number, no grade was filled in."
     if unknown:
