@@ -19,6 +19,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import psutil
 import pytest
 import real_browser
 from playwright.sync_api import expect
@@ -249,7 +250,13 @@ def hub(machine):
         yield address
     finally:
         print((machine.place / "hub.log").read_text())
-        process.terminate()
+        started = psutil.Process(process.pid).children(recursive=True)  # users' servers, too: they would outlive the hub
+        for one in started:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                one.terminate()
+        _, alive = psutil.wait_procs(started, timeout=20)
+        for one in alive:
+            one.kill()
         process.wait(timeout=30)
 
 
