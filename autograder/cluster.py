@@ -176,6 +176,7 @@ class Pool:
         self._folder = tempfile.mkdtemp(prefix=f"grade-{os.getpid()}-")  # also where the workers put what they need for a while
         settings = {f"distributed.worker.memory.{name}": False for name in ("target", "spill", "pause")}
         settings |= {"distributed.scheduler.http.routes": [], "distributed.worker.http.routes": []}
+        settings["distributed.admin.low-level-log-length"] = 10  # messages that are kept to look at: each holds a hand-in
         settings |= {"distributed.scheduler.allowed-failures": 0, "distributed.nanny.environ.TMPDIR": self._folder}
         settings["distributed.deploy.lost-worker-timeout"] = "1 day"  # a slow machine's worker may take its time to come back
         self._settings = dask.config.set(settings)  # it holds until it is closed: Dask asks for them at any time

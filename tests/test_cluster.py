@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 
 import psutil
 import pytest
@@ -68,6 +69,18 @@ def test_what_is_taken_ahead_is_bounded(echoes):
     for given, _ in enumerate(echoes.run(jobs())):
         ahead.append(taken - given)
     assert max(ahead) <= 2 * echoes.workers + 2
+
+
+def test_no_task_is_kept_when_it_is_done(echoes):
+    dict(echoes.run([(0, {"number": 0})]))
+    tracemalloc.start()
+    try:
+        for number, _ in echoes.run((number, {"number": number, "notebook": f"{number:06}" * 50_000}) for number in range(60)):
+            assert number < 60
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 15_000_000  # of 60 times 300 kB, and as much again on its way
 
 
 def test_a_task_that_fails_says_why(echoes):
