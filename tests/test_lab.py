@@ -133,6 +133,7 @@ class Reader:
     def __init__(self, page, lab, lesson):
         self.page = page
         page.goto(f"{lab.base}/lab/workspaces/reader/tree/notebooks/{lesson}/{lesson}.ipynb?token={lab.token}")
+        expect(page.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible()  # a cell that is run before is lost
         page.locator(".jp-Notebook:visible h1").first.click()
         self.active = page.locator(".jp-Notebook:visible .jp-Cell.jp-mod-active")
         page.keyboard.press("Escape")
