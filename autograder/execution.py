@@ -274,7 +274,8 @@ class BoundedExecute(Execute):
             if kind == "error" and size_of(content) > LONGEST_ERROR:  # such as one that quotes an array of a million numbers
                 content["traceback"], content["evalue"] = [], str(content.get("evalue"))[:LONGEST_ERROR]
             share, size = kind in ("execute_result", "error"), size_of(content)
-            if max(self._kept[share] + size, (self._kept_of_all + size) / MOST_CELLS_FULL) > self.output_bytes:
+            of_all = 0 if utils.is_grade(cell) else self._kept_of_all + size  # a verdict is never left out for what other cells showed
+            if max(self._kept[share] + size, of_all / MOST_CELLS_FULL) > self.output_bytes:
                 if not self._told:
                     cell.outputs.append(new_output("stream", name="stdout", text="\n... the rest of the output is left out ...\n"))
                     self._told = True
@@ -501,8 +502,12 @@ class TrustedExecute(BoundedExecute):
         """Whether a cell only demonstrates something, as it was released, and nothing that the student wrote after it uses it."""
         if self._demonstrations.get(cell.id) != cell.source:
             return False
+        try:
+            bound = names_bound(cell.source)
+        except SyntaxError:  # IPython's own commands: what they do is not known
+            return False
         after = [one.source for one in self.nb.cells[index + 1 :] if one.cell_type == "code" and self._released.get(one.id) != one.source]
-        return not names_bound(cell.source) & set(re.findall(r"\w+", "\n".join(after)))
+        return not bound & set(re.findall(r"\w+", "\n".join(after)))
 
     def _judged(self, cell):
         """The verdict on one answer; whatever goes wrong is a verdict too, and costs this exercise only."""

@@ -212,6 +212,13 @@ def test_a_cell_that_demonstrates_is_run_only_where_a_student_changed_or_uses_it
     assert not [output for cell in record["cells"].values() for output in cell["outputs"] if output["output_type"] == "error"]
 
 
+def test_a_demonstration_with_a_command_of_ipythons_is_run():
+    demonstration = code("show", "%time print('it ran')")
+    demonstration.metadata["tags"] = ["demonstration"]
+    record = graded(demonstration, release=[demonstration])
+    assert "it ran" in record["cells"]["show"]["outputs"][0]["text"]
+
+
 def test_a_student_cannot_make_cells_demonstrations():
     handed_in = code("own", "print('it ran')")
     handed_in.metadata["tags"] = ["demonstration"]

@@ -165,6 +165,17 @@ def test_what_all_cells_show_together_is_bounded(kind):
     assert "the end" in str(notebook.cells[-1].outputs)
 
 
+def test_a_verdict_is_kept_however_much_other_cells_showed():
+    grade = {"grade": True, "grade_id": "check", "locked": True, "points": 2, "schema_version": 3, "solution": False, "task": False}
+    cells = [nbformat.v4.new_code_cell("class Long:\n    def __repr__(self): return '2.' + '0' * 1_500_000")]
+    cells += [nbformat.v4.new_code_cell("print('x' * 1_900_000)") for _ in range(12)]
+    cells += [nbformat.v4.new_code_cell("'x' * 1_500_000"), nbformat.v4.new_code_cell("Long()", metadata={"nbgrader": grade})]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    notebook, _ = BoundedExecute(timeout=60).preprocess(nbformat.v4.new_notebook(cells=cells, metadata=kernel), {})
+    assert "left out" in str(notebook.cells[-2].outputs)
+    assert notebook.cells[-1].outputs[0].data["text/plain"].startswith("2.0")
+
+
 def test_a_long_error_is_told_in_short():
     cells = [nbformat.v4.new_code_cell("raise ValueError('x' * 1_000_000)")]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
