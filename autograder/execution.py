@@ -333,6 +333,7 @@ def verdict_only(outputs, points):
 
 
 SERVE = "import jailed.servant as _servant; _servant.serve({path!r}, globals())"
+KERNEL = ("ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.zmqshell")  # what every kernel imports
 LARGEST_MESSAGE = 32 << 20  # bytes of one message that a kernel sends
 MOST_MESSAGES = 32  # that wait to be read; a flood is then the kernel's to keep
 READY = 60  # seconds that the checker may take to start
@@ -354,32 +355,32 @@ class Checker:
         The folder of the sockets.
     given, answers : list of str
         The released lesson's code cells, as `jailed.checker.definitions` wants them.
+    packages : tuple of str
+        What it may have imported when it starts.
     unsafe : bool
         Whether to run it outside of a jail.
     """
 
-    def __init__(self, channel, given, answers, unsafe=False):
+    def __init__(self, channel, given, answers, packages=(), unsafe=False):
         self._buffer = b""
         (channel / "library").unlink(missing_ok=True)  # an earlier checker's
         command = [sys.executable, "-m", "jailed.checker", str(channel)]
-        self._group = None if unsafe else sandbox.ControlGroup(sandbox.LIMITS)
         if unsafe:
             surroundings = {**os.environ, "PYTHONPATH": f"{edition.JAILED.parent}:{edition.REPOSITORY}"}
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+            self._process = subprocess.Popen(command, **pipes, env=surroundings, start_new_session=True)
+            self._group, self._in, self._out = None, self._process.stdin, self._process.stdout
         else:
-            surroundings = sandbox.OUTSIDE
             shown = (*sandbox.View().shown, (edition.JAILED, f"{edition.INSIDE}/jailed"))
             view = sandbox.View(shown, (channel,), (("PYTHONPATH", edition.SEARCHED),))
-            command = sandbox.jailed(command, view, sandbox.environment(), bounded=self._group.bounds_processes)
-            command = self._group.entering(command)
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=surroundings, start_new_session=True
-        )
+            program = sandbox.Program(command, view, sandbox.environment(), packages, piped=True)
+            self._process, self._group, self._in, self._out = program.process, program.group, program.stdin, program.stdout
         self.tell({"given": given, "answers": answers})
 
     def tell(self, request):
         try:
-            self._process.stdin.write(json.dumps(request).encode("ascii") + b"\n")
-            self._process.stdin.flush()
+            self._in.write(json.dumps(request).encode("ascii") + b"\n")
+            self._in.flush()
         except OSError:
             raise CheckerGone from None
 
@@ -388,9 +389,9 @@ class Checker:
         deadline = time.monotonic() + seconds
         while b"\n" not in self._buffer:
             left = deadline - time.monotonic()
-            if left <= 0 or len(self._buffer) > LARGEST_VERDICT or not select.select([self._process.stdout], [], [], left)[0]:
+            if left <= 0 or len(self._buffer) > LARGEST_VERDICT or not select.select([self._out], [], [], left)[0]:
                 raise CheckerGone
-            part = os.read(self._process.stdout.fileno(), 1 << 20)
+            part = os.read(self._out.fileno(), 1 << 20)
             if not part:
                 raise CheckerGone
             self._buffer += part
@@ -404,12 +405,13 @@ class Checker:
         return told
 
     def close(self):
+        usage = self._group.usage() if self._group else (0.0, 0)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        usage = self._group.usage() if self._group else (0.0, 0)
         self._process.wait()
-        self._process.stdin.close()
-        self._process.stdout.close()
+        with contextlib.suppress(OSError):  # what it has not read
+            self._in.close()
+        self._out.close()
         if self._group:
             self._group.close()
         return usage
@@ -439,6 +441,7 @@ class TrustedExecute(BoundedExecute):
         self._demonstrations = {cell.id: cell.source for cell in codes if DEMONSTRATION in cell.metadata.get("tags", ())}
         self._released = {cell.id: cell.source for cell in codes}
         self._without = edition.hidden([*self._given, *self._answers])
+        self._packages = ("numpy", "matplotlib.pyplot", *(name for name in edition.PACKAGES if name not in self._without))
         self.verdicts, self.seconds = {}, {}
         self.cpu_seconds, self.peak_memory = 0.0, 0
         self._checker = None
@@ -454,7 +457,7 @@ class TrustedExecute(BoundedExecute):
             shutil.rmtree(self._channel, ignore_errors=True)
 
     def _start_checker(self):
-        self._checker = Checker(self._channel, self._given, self._answers, self.unsafe)
+        self._checker = Checker(self._channel, self._given, self._answers, ("course_lib.checks", *self._packages), self.unsafe)
         self._checkers += 1
         self._ready = False
 
@@ -466,7 +469,8 @@ class TrustedExecute(BoundedExecute):
 
     def create_kernel_manager(self):
         manager = super().create_kernel_manager()
-        manager.view = None if self.unsafe else edition.view(self._channel, self._without)
+        if not self.unsafe:
+            manager.view, manager.packages = edition.view(self._channel, self._without), (*KERNEL, *self._packages)
         manager.context.setsockopt(zmq.MAXMSGSIZE, LARGEST_MESSAGE)
         manager.context.setsockopt(zmq.RCVHWM, MOST_MESSAGES)
         return manager

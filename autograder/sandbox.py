@@ -5,12 +5,16 @@ where this user may make them; elsewhere by limits on each process. `guarantees`
 """
 
 import contextlib
+import ctypes
+import errno
 import functools
 import json
 import os
 import secrets
+import select
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -20,6 +24,7 @@ from pathlib import Path
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
 
+from . import warm
 from .course import CourseError
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -81,6 +86,18 @@ def guarantees():
             kept=processes or not as_root,
             remedy="A fork bomb could take this machine down. Run as an ordinary user, not as root, or with control groups.",
         ),
+        Guarantee(
+            "the system refuses it what no lesson needs, such as new namespaces or talk with a virtual machine's host",
+            kept=bool(refused_calls()),
+            remedy="libseccomp is missing. On Debian and Ubuntu: sudo apt install libseccomp2.",
+            needed=False,
+        ),
+        Guarantee(
+            "kernels start in no time, forked from a server that has imported what they need",
+            kept=_warm(),
+            remedy="Each imports it anew, in a jail all the same: grading takes about three times as long and gives the same grades.",
+            needed=False,
+        ),
     ]
 
 
@@ -121,6 +138,16 @@ def _bounded():
     with contextlib.suppress(OSError), ControlGroup(LIMITS) as group:
         return group.bounds_memory, group.bounds_processes
     return False, False
+
+
+@functools.cache
+def _warm():
+    """Whether a server can fork programs into jails here."""
+    tried = Program([sys.executable, "-m", "this"], View(), environment(), ("numbers",), piped=True)
+    tried.process.terminate()
+    tried.process.wait()
+    tried.close()
+    return tried.pid is not None
 
 
 class ControlGroup:
@@ -258,7 +285,7 @@ def python():
     return list(dict.fromkeys([*(str(Path(prefix).resolve()) for prefix in (sys.base_prefix, sys.prefix)), sys.prefix]))
 
 
-def jailed(command, view, environment, limits=LIMITS, info=None, bounded=False):
+def jailed(command, view, environment, limits=LIMITS, info=None, bounded=False, calls=None):
     """A command line that runs a command in a jail.
 
     Parameters
@@ -272,6 +299,8 @@ def jailed(command, view, environment, limits=LIMITS, info=None, bounded=False):
         A file descriptor on which bubblewrap tells the pid of its child, as JSON.
     bounded : bool
         Whether a control group already bounds the number of processes.
+    calls : int, optional
+        A file descriptor from which bubblewrap reads which system calls to refuse, as `refused_calls` has it.
     """
     line = ["bwrap", "--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
     line += ["--uid", "65534", "--gid", "65534", "--hostname", "jail", "--clearenv", "--proc", "/proc", "--dev", "/dev"]
@@ -292,9 +321,76 @@ def jailed(command, view, environment, limits=LIMITS, info=None, bounded=False):
         line += ["--setenv", name, value]
     if info is not None:
         line += ["--info-fd", str(info)]
-    each = [] if bounded or not os.geteuid() else [f"--nproc={_running() + limits.processes}"]
-    each += [f"--nofile={limits.files}", "--core=0", f"--fsize={limits.scratch}", f"--as={2 * limits.memory}"]
+    if calls is not None:
+        line += ["--seccomp", str(calls)]
+    each = [f"--{name}={most}" for name, most in _of_each(limits, bounded).items()]
     return [*line, "--", "prlimit", *each, "--", *command]
+
+
+def _of_each(limits, bounded):
+    """What each process in a jail may use, by name of the resource."""
+    counted = {} if bounded or not os.geteuid() else {"nproc": _running() + limits.processes}
+    return counted | {"nofile": limits.files, "core": 0, "fsize": limits.scratch, "as": 2 * limits.memory}
+
+
+REFUSED = """
+mount umount2 pivot_root chroot unshare setns fsopen fsconfig fsmount fspick open_tree move_mount mount_setattr
+ptrace process_vm_readv process_vm_writev process_madvise kcmp pidfd_getfd
+bpf perf_event_open userfaultfd io_uring_setup io_uring_enter io_uring_register add_key request_key keyctl syslog
+acct quotactl quotactl_fd swapon swapoff reboot kexec_load kexec_file_load init_module finit_module delete_module
+open_by_handle_at name_to_handle_at lookup_dcookie nfsservctl uselib modify_ldt iopl ioperm vhangup
+settimeofday clock_settime adjtimex clock_adjtime sethostname setdomainname
+"""  # system calls with which nothing in the course has anything to do, and with which others have left jails
+FAMILIES = (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK)  # of sockets; a jail's network leads nowhere
+NEW_NAMESPACES = [0x00020000, 0x02000000, 0x04000000, 0x08000000, 0x10000000, 0x20000000, 0x40000000]  # flags of clone
+
+
+class _Argument(ctypes.Structure):
+    """struct scmp_arg_cmp of libseccomp: an argument of a system call, and what it is compared with."""
+
+    _fields_ = (("number", ctypes.c_uint), ("operation", ctypes.c_int), ("first", ctypes.c_uint64), ("second", ctypes.c_uint64))
+
+
+@functools.cache
+def refused_calls():
+    """The filter of system calls for jails, as a program of the system's (BPF); empty where libseccomp is missing.
+
+    A program in a jail needs none of `REFUSED`, no new namespaces, and sockets of `FAMILIES` only: that of virtual machines, for one,
+    leads past the jail's network to the host.
+    """
+    allow, fail, equal, greater, masked_equal = 0x7FFF0000, 0x00050000, 4, 6, 7  # as in seccomp.h
+    try:
+        library = ctypes.CDLL("libseccomp.so.2")
+    except OSError:
+        return b""
+    library.seccomp_init.restype = ctypes.c_void_p
+    library.seccomp_init.argtypes = [ctypes.c_uint32]
+    library.seccomp_release.argtypes = [ctypes.c_void_p]
+    library.seccomp_rule_add_array.argtypes = [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_int, ctypes.c_uint, ctypes.c_void_p]
+    library.seccomp_export_bpf.argtypes = [ctypes.c_void_p, ctypes.c_int]
+    rules = library.seccomp_init(allow)
+
+    def refuse(name, number, *arguments):
+        call = library.seccomp_syscall_resolve_name(name.encode())
+        array = (_Argument * len(arguments))(*arguments)
+        if call != -1 and library.seccomp_rule_add_array(rules, fail | number, call, len(arguments), array):
+            raise RuntimeError(f"libseccomp takes no rule for {name}.")
+
+    for name in REFUSED.split():
+        refuse(name, errno.EPERM)
+    refuse("clone3", errno.ENOSYS)  # its flags lie in memory, where no filter can see them; programs use clone in its place
+    for flag in NEW_NAMESPACES:
+        refuse("clone", errno.EPERM, _Argument(0, masked_equal, flag, flag))
+    refuse("socket", errno.EAFNOSUPPORT, _Argument(0, greater, max(FAMILIES)))
+    for family in set(range(max(FAMILIES))) - {*FAMILIES}:
+        refuse("socket", errno.EAFNOSUPPORT, _Argument(0, equal, family))
+    with tempfile.TemporaryFile() as file:
+        problem = library.seccomp_export_bpf(rules, file.fileno())
+        library.seccomp_release(rules)
+        if problem:
+            raise RuntimeError("libseccomp gives no program.")
+        file.seek(0)
+        return file.read()
 
 
 def environment(**more):
@@ -317,6 +413,8 @@ def environment(**more):
 PASSED_ON = ("NBGRADER_EXECUTION", "COURSE_CHECK_SEED")  # what `check` asks the environment, where it runs in the student's kernel
 
 
+MOST_SERVERS = 2
+MOST_FAILURES = 3  # of servers, after which programs start cold
 LONGEST = 60  # characters of a folder's path, as that of a socket in it holds at most 107
 
 
@@ -326,10 +424,130 @@ def scratch(kind):
     return Path(tempfile.mkdtemp(prefix=f"{kind}-", dir=place if len(place) <= LONGEST else "/tmp"))
 
 
+class Program:
+    """A program in a jail, in a control group of its own.
+
+    Parameters
+    ----------
+    command : list of str
+        ``PYTHON -m MODULE ...``, or, where nothing is warm, any other.
+    view : View
+    environment : dict of str to str
+    packages : tuple of str, optional
+        What has been imported already when the program starts, where a server can fork it (`warm`).
+    piped : bool
+        Whether `stdin` and `stdout` are pipes; else they lead nowhere.
+
+    Attributes
+    ----------
+    process : subprocess.Popen
+        bubblewrap, which lives as long as the program does.
+    """
+
+    _servers, _failures = {}, 0
+
+    def __init__(self, command, view, environment, packages=(), piped=False):
+        self.group = ControlGroup(LIMITS)
+        self.stdin = self.stdout = self._child = None
+        self._view, self._environment = view, environment
+        self.pid = self._forked(command, packages, piped) if packages and Program._failures < MOST_FAILURES else None
+        if self.pid is None:
+            self.process = self._bubblewrap(command, *([subprocess.PIPE] * 2 if piped else [subprocess.DEVNULL] * 2))
+            self.stdin, self.stdout = self.process.stdin, self.process.stdout
+
+    def _bubblewrap(self, command, stdin, stdout):
+        """A process that runs a command in the jail; `_child` is the first one inside."""
+        read, write = os.pipe()
+        calls = os.memfd_create("calls")
+        try:
+            os.write(calls, refused_calls())
+            os.lseek(calls, 0, os.SEEK_SET)
+            told = {"info": write, "calls": calls if refused_calls() else None}
+            line = jailed(command, self._view, self._environment, bounded=self.group.bounds_processes, **told)
+            process = subprocess.Popen(
+                self.group.entering(line),
+                **{"stdin": stdin, "stdout": stdout, "stderr": subprocess.DEVNULL, "pass_fds": (write, calls)},
+                **{"cwd": "/", "env": OUTSIDE, "start_new_session": True},
+            )
+        finally:
+            os.close(write)
+            os.close(calls)
+            with open(read) as stream:
+                text = stream.read()
+        self._child = json.loads(text)["child-pid"] if text else None
+        return process
+
+    def _forked(self, command, packages, piped):
+        """Have the program forked into the jail, and return its pid; None where that does not work."""
+        server = self._server(packages)
+        self.process = self._bubblewrap(warm.HOLDER, subprocess.PIPE, subprocess.PIPE)
+        ours, its = [], [os.open(os.devnull, os.O_RDWR)]
+        if piped:
+            for turn in (1, -1):
+                pair = os.pipe()[::turn]
+                its.append(pair[0])
+                ours.append(pair[1])
+        request = {
+            "module": command[2],
+            "args": command[3:],
+            "environment": {**self._environment, **dict(self._view.environment)},
+            "cwd": f"{HOME}/work",
+            "limits": _of_each(LIMITS, self.group.bounds_processes),
+            "filter": refused_calls().hex(),
+            "groups": self.group.entrances,
+        }
+        try:
+            if not select.select([self.process.stdout], [], [], warm.FORKING)[0] or not self.process.stdout.read(1):
+                raise warm.ServerGone("The jail was not there in time.")
+            streams = [*(its[1:] or [its[0]] * 2), its[0]]
+            pid = server.start(self._first(), request, [*streams, self.process.stdin.fileno()])
+        except (warm.ServerGone, OSError, IndexError):
+            Program._failures += 1
+            Program._servers.pop(packages).close()
+            self.process.kill()
+            self.process.communicate()
+            for file in ours:
+                os.close(file)
+            return None
+        finally:
+            for file in its:
+                os.close(file)
+        self.process.stdin.close()
+        self.process.stdout.close()
+        if piped:
+            self.stdin, self.stdout = os.fdopen(ours[0], "wb"), os.fdopen(ours[1], "rb")
+        return pid
+
+    def _server(self, packages):
+        """The server that has imported these packages. Two are kept, for kernels and for checkers: a class is graded lesson by lesson."""
+        servers = Program._servers
+        server = servers.pop(packages, None) or warm.Server(packages, {**self._environment, "PYTHONPATH": str(REPOSITORY)})
+        servers[packages] = server  # the last one used is the last one
+        if len(servers) > MOST_SERVERS:
+            servers.pop(next(iter(servers))).close()
+        return server
+
+    def close(self):
+        """End what is left of it."""
+        self.group.close()
+        for stream in (self.stdin, self.stdout):
+            with contextlib.suppress(OSError):  # what nobody has read
+                stream and stream.close()
+
+    def interrupt(self):
+        """Send the interrupt to the program only: bubblewrap itself would die of it."""
+        with contextlib.suppress(OSError, IndexError):
+            os.kill(self.pid or self._first(), signal.SIGINT)
+
+    def _first(self):
+        """The pid of what bubblewrap runs in the jail."""
+        return int(Path(f"/proc/{self._child}/task/{self._child}/children").read_text().split()[0])
+
+
 class JailedProvisioner(LocalProvisioner):
     """Starts a kernel in a jail and talks to it through sockets in a folder."""
 
-    _folder = _group = _child = _info = None
+    _folder = _program = None
 
     async def pre_launch(self, **kwargs):
         self._clean()
@@ -337,52 +555,38 @@ class JailedProvisioner(LocalProvisioner):
         manager = self.parent
         manager.transport, manager.ip, manager.connection_file = "ipc", str(self._folder / "s"), str(self._folder / "c.json")
         manager.shell_port = manager.iopub_port = manager.stdin_port = manager.hb_port = manager.control_port = 0
-        view = getattr(manager, "view", None)
+        return await super().pre_launch(**kwargs)
+
+    async def launch_kernel(self, cmd, **kwargs):
+        view = self.parent.view
         asked = {} if view else {name: value for name in PASSED_ON if (value := (kwargs.get("env") or os.environ).get(name))}
         view = view or View()
         view = replace(view, writable=(*view.writable, self._folder))
-        kwargs = await super().pre_launch(**kwargs)
-        self._group = ControlGroup(LIMITS)
-        read, write = os.pipe()
-        self._info = read, write
-        command = jailed(kwargs.pop("cmd"), view, environment(**asked), info=write, bounded=self._group.bounds_processes)
-        kwargs["cmd"] = self._group.entering(command)
-        kwargs["cwd"], kwargs["pass_fds"], kwargs["env"] = "/", (write,), OUTSIDE
-        return kwargs
-
-    async def launch_kernel(self, cmd, **kwargs):
-        told = await super().launch_kernel(cmd, **kwargs)
-        read, write = self._info
-        os.close(write)
-        with os.fdopen(read) as stream:
-            text = stream.read()
-        self._info = None
-        self._child = json.loads(text)["child-pid"] if text else None
-        return told
+        self._program = Program(cmd, view, environment(**asked), self.parent.packages)
+        self.process = self._program.process
+        self.pid = self.pgid = self.process.pid
+        return self.connection_info
 
     async def send_signal(self, signum):
-        if signum == signal.SIGINT and self._child:  # to the kernel only: bubblewrap itself would die of it
-            with contextlib.suppress(OSError, ValueError):
-                children = Path(f"/proc/{self._child}/task/{self._child}/children").read_text().split()
-                for pid in children:
-                    os.kill(int(pid), signum)
+        if signum == signal.SIGINT and self._program:
+            self._program.interrupt()
             return
         await super().send_signal(signum)
 
     def usage(self):
         """CPU seconds and peak memory of the kernel, as `ControlGroup.usage` has them."""
-        return self._group.usage() if self._group else (0.0, 0)
+        return self._program.group.usage() if self._program else (0.0, 0)
 
     async def cleanup(self, restart=False):
         await super().cleanup(restart)
         self._clean()
 
     def _clean(self):
-        if self._group:
-            self._group.close()
+        if self._program:
+            self._program.close()
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
-        self._group = self._folder = None
+        self._program = self._folder = None
 
 
 def _running():
@@ -397,9 +601,11 @@ class JailedKernelManager(AsyncKernelManager):
     ----------
     view : View or None
         What they get to see. By default the whole library, for checks that run in the kernel itself.
+    packages : tuple of str
+        What has been imported when they start, where that is possible.
     """
 
-    view = None
+    view, packages = None, ()
 
     async def _async_pre_start_kernel(self, **kwargs):
         if self.provisioner is None:
