@@ -1,5 +1,8 @@
 """`conv2d`, its gradients and its transpose against torch, over what their contracts allow; and the errors for what they do not."""
 
+import tracemalloc
+from unittest import mock
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +10,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from course_lib import convolution
 from course_lib.convolution import (
     METHODS,
     add_windows,
@@ -230,6 +234,24 @@ def test_the_result_is_new_and_writable(method):
     y += 1
     assert (x == 1).all()
     assert (weight == 1).all()
+
+
+def peak_memory(function, *arguments, **options):
+    """The most memory in bytes that a call held at once, its result included."""
+    tracemalloc.start()
+    try:
+        function(*arguments, **options)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_memory_is_a_few_copies_of_the_images_not_all_their_columns():
+    x, weight = np.ones((8, 64, 112, 112), np.float32), np.ones((64, 64, 3, 3), np.float32)  # the columns: 231 MB
+    parts = 8 * convolution.AT_ONCE * x.itemsize
+    assert peak_memory(conv2d, x, weight, padding=1) < 2.2 * x.nbytes + parts  # the result and the padded images
+    assert peak_memory(conv_transpose2d, x, weight, padding=1) < 2.2 * x.nbytes + parts
+    assert peak_memory(conv2d_backward, x, x, weight, padding=1) < 3.2 * x.nbytes + parts
 
 
 # --- what is refused ---
@@ -530,6 +552,38 @@ def test_transposed_convolution_is_new_and_the_arguments_left_as_they_are():
 def test_impossible_transposed_convolutions_are_refused(change, message):
     with pytest.raises(ValueError, match=message):
         conv_transpose2d(**{"x": IMAGE, "weight": np.ones((4, 3, 3, 2))} | change)
+
+
+# --- part by part ---
+
+
+@settings(max_examples=100, deadline=None)
+@given(problem=problems(dtypes=(np.float64,)), at_once=st.integers(1, 2000))
+def test_the_borders_of_parts_do_not_show(problem, at_once):
+    x, weight, bias, options = problem
+    expected = torch_conv2d(x, weight, bias, **options)
+    d_out = upstream(expected.shape)
+    gradients = torch_gradients(d_out, x, weight, **options)
+    with mock.patch.multiple(convolution, AT_ONCE=at_once, FEWEST=1):
+        assert_equal_up_to_rounding(conv2d(x, weight, bias, **options), expected)
+        for gradient, expected_gradient in zip(conv2d_backward(d_out, x, weight, **options), gradients, strict=True):
+            assert_equal_up_to_rounding(gradient, expected_gradient)
+        back = conv_transpose2d(d_out, weight, **options, output_padding=rest(x, weight, options))
+    assert_equal_up_to_rounding(back, gradients[0])  # which the transposed convolution is
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.tuples(*[st.integers(1, 9)] * 6), st.integers(1, 2000))
+def test_parts_hold_every_window_once_and_are_small(shape, at_once):
+    windows = np.zeros(shape)
+    images, _, height, width, *_ = shape
+    times = np.zeros((2, images, height, width))
+    with mock.patch.multiple(convolution, AT_ONCE=at_once, FEWEST=1):
+        for some, rows, places in convolution._parts(windows):
+            times[0, some, rows] += 1
+            times[1].reshape(images, height * width)[some, places] += 1
+            assert windows[some, :, rows].size <= at_once + windows[0, :, 0].size  # a row more at most: rows are not cut
+    assert (times == 1).all()
 
 
 # --- the parts that lessons use ---
