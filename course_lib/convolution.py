@@ -4,7 +4,7 @@
 
 ==========  ====================================================================================================
 `loops`     one loop for each index of the formula: the specification, to be read
-`im2col`    every window becomes a column of a matrix, and the convolution a matrix product (part by part: memory is slow)
+`im2col`    every window becomes a column of a matrix, and the convolution a matrix product, part by part: memory is slow
 `strided`   the windows are a view of the image's own memory, contracted with the kernel
 `fft`       a product of spectra: the cost does not depend on the kernel's size
 `sparse`    a matrix that holds the kernel once per output cell, times the image as a vector
@@ -144,7 +144,10 @@ def conv2d_backward(d_out, x, weight, stride=1, padding=0, dilation=1, groups=1)
     d_out, images, weight = (array.astype(work, copy=False) for array in (as_batch(d_out), images, weight))
     padded = pad2d(images, geometry.margins)
     with np.errstate(invalid="ignore"):  # as in conv2d
-        d_x = _crop(_add_columns(d_out, weight, padded.shape[2:], geometry), geometry.margins)
+        if geometry.stride == (1, 1):
+            d_x = _full_convolution(d_out, weight, images.shape[2:], geometry)
+        else:
+            d_x = pad2d(_add_columns(d_out, weight, padded.shape[2:], geometry), _negative(geometry.margins))
         d_rows = d_out.reshape(len(images), geometry.groups, len(weight) // geometry.groups, math.prod(geometry.out_size))
         windows = sliding_windows(padded, weight.shape[2:], geometry.stride, geometry.dilation)
         d_weight = np.zeros((geometry.groups, math.prod(weight.shape[1:]), len(weight) // geometry.groups), work)
@@ -238,7 +241,7 @@ def conv_transpose2d(x, weight, bias=None, stride=1, padding=0, output_padding=0
     margins = tuple((cut, cut) for cut in padding)
     geometry = Geometry(stride, dilation, groups, margins, tuple(size))
     with np.errstate(invalid="ignore"):  # as in conv2d
-        y = _crop(_add_columns(maps.astype(work, copy=False), weight.astype(work, copy=False), canvas, geometry), margins)
+        y = pad2d(_add_columns(maps.astype(work, copy=False), weight.astype(work, copy=False), canvas, geometry), _negative(margins))
     if bias is not None:
         y = y + arrays[2].astype(work, copy=False)[:, None, None]
     y = y.astype(result, copy=False)
@@ -314,15 +317,25 @@ METHODS = {"im2col": _im2col, "strided": _strided, "fft": _fft, "sparse": _spars
 
 
 def pad2d(x, margins, value=0):
-    """Return `x`, (..., H, W), with `((top, bottom), (left, right))` cells of `value` around it; `x` itself when all are 0."""
+    """Return `x`, (..., H, W), with `((top, bottom), (left, right))` cells of `value` around it; `x` itself when all are 0.
+
+    Negative margins cut off as many cells.
+    """
     if not any(map(any, margins)):
         return x
-    (top, bottom), (left, right) = margins
-    height, width = x.shape[-2:]
-    shape = *x.shape[:-2], top + height + bottom, left + width + right
+    shape = *x.shape[:-2], *(sum(sides, size) for sides, size in zip(margins, x.shape[-2:], strict=True))
     padded = np.full(shape, value, x.dtype) if value else np.zeros(shape, x.dtype)  # np.pad takes three times as long
-    padded[..., top : top + height, left : left + width] = x
+    padded[..., *_within(margins)] = x[..., *_within(_negative(margins))]
     return padded
+
+
+def _within(margins):
+    """Return the slices of rows and columns that leave out margins, where they are positive."""
+    return tuple(slice(max(before, 0), -after if after > 0 else None) for before, after in margins)
+
+
+def _negative(margins):
+    return tuple((-before, -after) for before, after in margins)
 
 
 def sliding_windows(x, kernel_size, stride=(1, 1), dilation=(1, 1)):
@@ -466,15 +479,22 @@ def _add_columns(y, weight, size, geometry):
     return x
 
 
+def _full_convolution(d_out, weight, size, geometry):
+    """Return the gradient by the images, (N, C_in, *size), for stride 1: it is a convolution, with each kernel flipped.
+
+    `_add_columns` would do too, in twice the time: adding takes longer than copying.
+    """
+    groups, (out_channels, group_channels, *kernel) = geometry.groups, weight.shape
+    flipped = weight.reshape(groups, out_channels // groups, group_channels, *kernel)[..., ::-1, ::-1].swapaxes(1, 2)
+    flipped = flipped.reshape(groups * group_channels, out_channels // groups, *kernel)
+    spans = (gap * (cells - 1) for gap, cells in zip(geometry.dilation, kernel, strict=True))
+    margins = tuple((span - before, span - after) for span, (before, after) in zip(spans, geometry.margins, strict=True))
+    return _im2col(pad2d(d_out, margins), flipped, geometry._replace(margins=margins, out_size=tuple(size)))
+
+
 def _met_by(cell, windows, step, gap):
     """Return the rows (or columns) of the padded map that one row (or column) of the kernel meets, in all windows."""
     return slice(cell * gap, cell * gap + (windows - 1) * step + 1, step)
-
-
-def _crop(x, margins):
-    """Return a copy of `x` without the cells that `pad2d` would have added."""
-    (top, bottom), (left, right) = margins
-    return x[..., top : x.shape[-2] - bottom, left : x.shape[-1] - right].copy()
 
 
 # --- what is asked of the arguments ---
