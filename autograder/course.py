@@ -2,12 +2,14 @@
 
 import contextlib
 import copy
+import functools
 import json
 import logging
 import os
 import warnings
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 CONFIG = "nbgrader_config.py"
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -134,6 +136,7 @@ class Course:
             changes["student_id"] = student
         directory = self._directory(assignment_id=lesson, **changes)
         config = copy.deepcopy(self.config)
+        config.Exporter.optimistic_validation = True  # once at the end, not after each step
         if settings:
             config.merge(settings)
         if converter_name == "GenerateFeedback":
@@ -154,19 +157,34 @@ def matching(lesson, names):
     return [name for name in names if name == lesson] or [name for name in names if name.startswith(lesson)]
 
 
+@functools.cache
 def _nbgrader_api():
-    """The module `nbgrader.api`, such that a new gradebook takes no seconds.
+    """The module `nbgrader.api`, such that what nbgrader does once for each notebook, or each cell of it, is done once.
 
-    To learn the version of its tables nbgrader runs the command `alembic`, which takes as long as all the rest and is not always
-    on the PATH; alembic's own library knows the answer.
+    To learn the version of a new gradebook's tables nbgrader runs the command `alembic`, which takes as long as all the rest and is not
+    always on the PATH; alembic's own library knows the answer. A gradebook is opened several times a hand-in, each time with a new
+    SQLAlchemy engine, which forgets all statements that were compiled; and each cell's metadata is held against a schema that is first
+    held against the schema of schemas.
     """
+    import jsonschema
     import nbgrader.api
     from alembic.script import ScriptDirectory
+    from nbgrader.nbgraderformat import common
     from sqlalchemy.exc import SAWarning
 
     warnings.filterwarnings("ignore", category=SAWarning, module="nbgrader")  # about how nbgrader uses SQLAlchemy; not for us to mend
     folder = Path(nbgrader.api.__file__).with_name("alembic")
     nbgrader.api.get_alembic_version = lambda: ScriptDirectory(str(folder)).get_current_head()
+    nbgrader.api.create_engine = functools.cache(nbgrader.api.create_engine)
+
+    @functools.cache
+    def validator(schema):
+        schema = json.loads(schema)
+        kind = jsonschema.validators.validator_for(schema)
+        kind.check_schema(schema)
+        return kind(schema)
+
+    common.jsonschema = SimpleNamespace(validate=lambda instance, schema: validator(json.dumps(schema)).validate(instance))
     return nbgrader.api
 
 

@@ -5,6 +5,7 @@ otherwise do to this machine what they say: that makes it look better than it is
 """
 
 import argparse
+import contextlib
 import json
 import os
 import shutil
@@ -12,7 +13,8 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -94,15 +96,6 @@ def plain(attack, classroom):
             return None
 
 
-def trusted(attack, classroom):
-    """The record of a hand-in as the course grades it, made in a process of its own; None where there is none."""
-    code = "import json, sys, hostile; print(json.dumps(hostile.run(json.load(sys.stdin))[0]))"
-    environment = os.environ | {"PYTHONPATH": f"{REPOSITORY}:{REPOSITORY / 'tests'}", "A_SECRET_OF_THE_GRADER": hostile.SECRET}
-    task = json.dumps(hostile.task(attack, classroom))
-    done = subprocess.run([sys.executable, "-c", code], input=task, env=environment, capture_output=True, text=True, check=False)
-    return json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 else None
-
-
 def gain(scores, right):
     """What a hand-in gets beyond what it deserves, in words."""
     if scores is None:
@@ -114,36 +107,63 @@ def gain(scores, right):
     return " ".join(words) or "0", "won" if more else "lost" if less else "fair"
 
 
-def compare(attack, classroom):
+def compare(attack, classroom, graders):
     """One row of the table: the attack, its gain under nbgrader alone, and its gain here."""
     right = hostile.deserved(attack, classroom)
-    record = trusted(attack, classroom)
+    record = None
+    with contextlib.suppress(Exception):
+        record, _ = graders.submit(hostile.run, hostile.task(attack, classroom)).result()
     scores = record and {name: verdict["points"] for name, verdict in record["verdicts"].items()}
     secrets = bool(record) and bool(hostile.told(attack, record))
     before, here = gain(plain(attack, classroom), right), gain(scores, right)
     return attack, before, (here[0] + (", a secret" if secrets else ""), here[1])
 
 
+TITLE = """\
+# The hostile hand-ins, one by one
+
+<!-- Made by `python -m benchmarks.hostile > book/attacks.md`, which takes about an hour. -->
+
+Each of these hand-ins tries to earn points without a right answer, to break the grading, or to see what is hidden. The tables say how
+many points it gets beyond (+) or below (\N{MINUS SIGN}) what its honest part deserves: graded by nbgrader alone, with its own settings,
+and by [this course's own grading](security.md). nbgrader runs in a jail here too, as some hand-ins would otherwise do to the machine
+what they say; what they could read or change outside of the course is therefore missing in its column.
+"""
+
+
 def main():
-    """Print the table as Markdown."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    """Print the page, as Markdown."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.hostile", description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help="slugs or families of attacks (default: all)")
     parser.add_argument("--workers", type=int, default=2)
     arguments = parser.parse_args()
     chosen = [one for one in hostile.attacks().values() if not arguments.names or {one.slug, one.family} & set(arguments.names)]
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(arguments.workers) as pool:
+    os.environ["A_SECRET_OF_THE_GRADER"] = hostile.SECRET
+    rows = []
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        ThreadPoolExecutor(arguments.workers) as pool,
+        ProcessPoolExecutor(arguments.workers, mp_context=get_context("spawn")) as graders,
+    ):
         classroom = course.build(Path(folder))
-        counts = Counter(), Counter()
-        print("Points beyond (+) and below (\N{MINUS SIGN}) what the hand-in deserves.\n")
-        print("| family | attack | what it tries | nbgrader alone | here |\n|---|---|---|---|---|")
-        for attack, before, here in pool.map(lambda one: compare(one, classroom), chosen):
-            print(f"| {attack.family} | {attack.slug} | {attack.tries} | {before[0]} | {here[0]} |", flush=True)
-            for count, (_, kind) in zip(counts, (before, here), strict=True):
-                count[kind] += 1
-    print()
-    for name, count in zip(("nbgrader alone", "here"), counts, strict=True):
-        told = f"{count['won']} gain points, {count['lost']} lose points that they deserve, {count['ungraded']} end without a grade"
-        print(f"{name}: of {len(chosen)} hand-ins {told}.")
+        for row in pool.map(lambda one: compare(one, classroom, graders), chosen):
+            rows.append(row)
+            print(f"{len(rows)} of {len(chosen)}: {row[0].slug}: {row[1][0]}, {row[2][0]}", file=sys.stderr, flush=True)
+    print(page(rows))
+
+
+def page(rows):
+    """The page: how many of each family win, then each of them."""
+    parts = [TITLE, "| family | hand-ins | gain points: nbgrader alone | end without a grade: nbgrader alone | gain points: here |"]
+    parts.append("|---|---|---|---|---|")
+    families = {family: [row for row in rows if row[0].family == family] for family in dict.fromkeys(row[0].family for row in rows)}
+    for family, found in {**families, "**all**": rows}.items():
+        alone, here = (Counter(kind for _, kind in column) for column in list(zip(*found, strict=True))[1:])
+        parts.append(f"| {family} | {len(found)} | {alone['won']} | {alone['ungraded']} | {here['won']} |")
+    for family, found in families.items():
+        parts += [f"\n## {family.capitalize()}\n", "| attack | what it tries | nbgrader alone | here |", "|---|---|---|---|"]
+        parts += [f"| {one.slug} | {one.tries.replace('|', chr(92) + '|')} | {alone[0]} | {here[0]} |" for one, alone, here in found]
+    return "\n".join(parts)
 
 
 if __name__ == "__main__":
