@@ -116,7 +116,7 @@ class Course:
         Parameters
         ----------
         converter_name : str
-            ``"GenerateAssignment"``, ``"Autograde"`` or ``"GenerateFeedback"``.
+            ``"GenerateAssignment"`` or ``"Autograde"``.
         lesson, student : str
             What to convert.
         settings : traitlets.config.Config, optional
@@ -139,8 +139,6 @@ class Course:
         config.Exporter.optimistic_validation = True  # once at the end, not after each step
         if settings:
             config.merge(settings)
-        if converter_name == "GenerateFeedback":
-            config.HTMLExporter.template_name = "feedback"
         converter = getattr(converters, converter_name)(coursedir=directory, config=config)
         converter.force = True
         with _quiet(converter.log) as errors, _environment():

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import nbformat
 
-from . import intake, ledger
+from . import intake, ledger, moodle
 from .course import CourseError
 
 
@@ -50,6 +50,7 @@ def remove(course, lesson, student):
             if (folder / student / lesson).exists():
                 shutil.rmtree(folder / student / lesson)
             _drop_if_empty(folder / student)
+        moodle.feedback_zip(course, lesson)  # without this student's page
         ledger.end(course, lesson, student)
         place = _set_aside(course, lesson, student) if received.exists() else None
         _drop_if_empty(received.parent)
@@ -81,7 +82,7 @@ def _set_aside(course, lesson, student):
         number += 1
         place = removed / f"{stamp}.{number}"
     newest = intake.latest(course, student, lesson)
-    for file in newest["files"] if newest else ():
+    for file in (newest or {}).get("files", ()):
         copy = place / student / file["kept_as"]
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(course.received / student / lesson / newest["kept"] / file["kept_as"], copy)

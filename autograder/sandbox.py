@@ -458,22 +458,20 @@ class Program:
     def _bubblewrap(self, command, stdin, stdout):
         """A process that runs a command in the jail; `_child` is the first one inside."""
         read, write = os.pipe()
-        calls = os.memfd_create("calls")
-        try:
-            os.write(calls, refused_calls())
-            os.lseek(calls, 0, os.SEEK_SET)
+        with _in_memory(refused_calls()) as calls:
             told = {"info": write, "calls": calls if refused_calls() else None}
-            line = jailed(command, self._view, self._environment, bounded=self.group.bounds_processes, **told)
-            process = subprocess.Popen(
-                self.group.entering(line),
-                **{"stdin": stdin, "stdout": stdout, "stderr": subprocess.DEVNULL, "pass_fds": (write, calls)},
-                **{"cwd": "/", "env": OUTSIDE, "start_new_session": True},
+            [bubblewrap, *options], command = _halves(
+                jailed(command, self._view, self._environment, bounded=self.group.bounds_processes, **told)
             )
-        finally:
-            os.close(write)
-            os.close(calls)
-            with open(read) as stream:
-                text = stream.read()
+            with _in_memory("".join(f"{one}\0" for one in options).encode()) as given:  # so that nobody inside reads paths of outside
+                process = subprocess.Popen(
+                    self.group.entering([bubblewrap, "--args", str(given), *command]),
+                    **{"stdin": stdin, "stdout": stdout, "stderr": subprocess.DEVNULL, "pass_fds": (write, calls, given)},
+                    **{"cwd": "/", "env": OUTSIDE, "start_new_session": True},
+                )
+        os.close(write)
+        with open(read) as stream:
+            text = stream.read()
         self._child = json.loads(text)["child-pid"] if text else None
         return process
 
@@ -587,6 +585,24 @@ class JailedProvisioner(LocalProvisioner):
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
         self._program = self._folder = None
+
+
+@contextlib.contextmanager
+def _in_memory(content):
+    """A file descriptor from which content can be read."""
+    file = os.memfd_create("jail")
+    try:
+        os.write(file, content)
+        os.lseek(file, 0, os.SEEK_SET)
+        yield file
+    finally:
+        os.close(file)
+
+
+def _halves(line):
+    """A command line's part before the first ``--``, and the rest with it."""
+    middle = line.index("--")
+    return line[:middle], line[middle:]
 
 
 def _running():

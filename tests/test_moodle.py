@@ -153,6 +153,13 @@ def test_feedback_pages_go_into_a_zip_that_moodle_takes(course, capsys):
         assert archive.read(names[0]) == page.read_bytes()
 
 
+def test_the_page_of_a_hand_in_that_is_removed_is_not_in_the_zip_either(course):
+    assert main(["--course", str(course.root), "feedback", "1"]) == 0
+    assert main(["--course", str(course.root), "remove", "1", "--student", "bob"]) == 0
+    with zipfile.ZipFile(course.root / "feedback" / f"moodle_{LESSON}.zip") as archive:
+        assert [importers_view(name)[0] for name in archive.namelist()] == ["5000", "5002"]
+
+
 def test_a_class_that_is_not_in_moodle_gets_no_zip(tmp_path):
     course = released_course(tmp_path)
     put_in(course, "dag", solved(course), waiting=())

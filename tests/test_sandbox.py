@@ -102,6 +102,7 @@ LOOKS = {  # what a student's cell looks at: what it must see
     _called("syscall", 425, 1, 0): "Operation not permitted",  # io_uring_setup
     _called("syscall", 435, 0, 0): "Function not implemented",  # clone3
     _called("syscall", 56, 0x10000011, 0, 0, 0, 0): "Operation not permitted",  # clone, with a new namespace of users
+    "open('/proc/1/cmdline').read().count('bind')": "0",  # with paths of outside
     "open('/proc/self/status').read().split('CapEff:')[1].split()[0]": "0000000000000000",
     "open('/proc/self/status').read().split('CapBnd:')[1].split()[0]": "0000000000000000",
     "open('/proc/self/status').read().split('NoNewPrivs:')[1].split()[0]": "1",
