@@ -433,6 +433,7 @@ def output_size(size, kernel, padding=0, stride=1, dilation=1):
             "ex-output-size",
         )
         | conv2d(),
+        costs={"check-im2col": 0},  # whose answer counts with these sizes: range does not take them
     ),
     Student(
         "returns-sizes-as-arrays",

@@ -13,6 +13,7 @@ import math
 import re
 import struct
 import sys
+from array import ArrayType
 from decimal import Decimal
 from fractions import Fraction
 
@@ -117,7 +118,7 @@ def pack(value, handle=None, depth=0):
     for plain in (int, float, str, bytes, list, tuple, dict):  # what is derived from these: an enum, a namedtuple, a text of NumPy's
         if isinstance(value, plain):
             return pack(plain(value), handle, depth)
-    if isinstance(value, collections.deque):
+    if isinstance(value, (collections.deque, ArrayType)):
         return pack(list(value), handle, depth)
     if hasattr(kind, "__array__") and not callable(value):
         with contextlib.suppress(Exception):  # then it has no form of its own after all
