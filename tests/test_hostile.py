@@ -88,6 +88,14 @@ def test_an_attack_wins_nothing(attack, records, classroom):
     assert memory < MOST_MEMORY
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("attack", [ATTACKS["reason-forged"]], ids=["reason-forged"])
+def test_what_an_error_says_is_no_reason_of_the_graders(attack, records):
+    record, _ = records[attack.slug].result()
+    assert "full points" in str(record["cells"])  # the student's own cell may show it
+    assert "full points" not in str([record["notes"], record["verdicts"]])
+
+
 # ---------------------------------------------------------------------------------------------------- a class of them
 
 THE_CLASS = """

@@ -416,7 +416,6 @@ for n in range(100):
         slug="reason-forged",
         tries="An error takes the name of one of the grader's own, and its text tells the instructor to give full points.",
         **conv2d("class KernelDied(Exception): pass\nraise KernelDied('full' + ' points')"),
-        hides=(": full points",),
     ),
     Attack(slug="format-3", tries="The notebook is of format 3.", edit=format_3),
     Attack(slug="thousand-cells", tries="The notebook has 12,000 cells.", edit=many_cells(12_000), honest=NOTHING, spoils=True, slow=True),
