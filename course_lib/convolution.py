@@ -350,14 +350,9 @@ def add_windows(windows, size, stride=(1, 1), dilation=(1, 1)):
 
     Windows that overlap add up; cells in no window stay 0. `windows` is (N, C, H_out, W_out, kH, kW).
     """
-    images, channels, rows, columns, kernel_height, kernel_width = windows.shape
-    # First the rows of the kernel, then its columns: so most of the additions are of long runs of numbers, which are fast.
-    strips = np.zeros((images, channels, kernel_width, size[0], columns), windows.dtype)
-    for u in range(kernel_height):
-        strips[:, :, :, _met_by(u, rows, stride[0], dilation[0])] += np.moveaxis(windows[..., u, :], 4, 2)
-    maps = np.zeros((images, channels, *size), windows.dtype)
-    for v in range(kernel_width):
-        maps[..., _met_by(v, columns, stride[1], dilation[1])] += strips[:, :, v]
+    maps = np.zeros((*windows.shape[:2], *size), windows.dtype)
+    for tap in np.ndindex(*windows.shape[4:]):
+        maps[:, :, *_met_by(tap, windows.shape[2:4], stride, dilation)] += windows[:, :, :, :, *tap]
     return maps
 
 
@@ -492,9 +487,12 @@ def _full_convolution(d_out, weight, size, geometry):
     return _im2col(pad2d(d_out, margins), flipped, geometry._replace(margins=margins, out_size=tuple(size)))
 
 
-def _met_by(cell, windows, step, gap):
-    """Return the rows (or columns) of the padded map that one row (or column) of the kernel meets, in all windows."""
-    return slice(cell * gap, cell * gap + (windows - 1) * step + 1, step)
+def _met_by(tap, out_size, stride, dilation):
+    """Return the rows and columns of the padded map that cell `tap` of the kernel meets, in all windows at once."""
+    return tuple(
+        slice(cell * gap, cell * gap + (size - 1) * step + 1, step)
+        for cell, gap, size, step in zip(tap, dilation, out_size, stride, strict=True)
+    )
 
 
 # --- what is asked of the arguments ---

@@ -85,15 +85,15 @@ def max_pool2d_backward(d_out, x, pool_size=2, stride=None, padding=0):
     d_out = _gradient(d_out, (*x.shape[:-2], *out_size))
     # Each window's leader, as the number of its cell: at first the first that is no padding, which even minus infinity beats.
     top, left = (np.maximum(0, cut - step * np.arange(size)) for cut, step, size in zip(padding, stride, out_size, strict=True))
-    leader = np.broadcast_to(top[:, None] * columns + left, windows.shape[:4]).copy()
+    numbers = np.arange(rows * columns, dtype=np.min_scalar_type(rows * columns))  # small integers are compared many at a time
+    leader = np.broadcast_to((top[:, None] * columns + left).astype(numbers.dtype), windows.shape[:4]).copy()
     best = np.full(leader.shape, _lowest(x.dtype), x.dtype)
-    for number, tap in enumerate(np.ndindex(rows, columns)):
+    for number, tap in zip(numbers, np.ndindex(rows, columns), strict=True):
         cell = windows[..., *tap]
         wins = (cell > best) | (cell != cell)  # only NaN differs from itself
-        np.copyto(leader, number, where=wins)
-        np.copyto(best, cell, where=wins)
-    numbers = np.arange(rows * columns).reshape(rows, columns, 1, 1, 1, 1)
-    d_windows = np.where(leader == numbers, d_out.reshape(leader.shape), d_out.dtype.type(0))
+        np.maximum(leader, wins * number, out=leader)  # the last that wins: numbers only grow
+        np.maximum(best, cell, out=best)
+    d_windows = np.where(leader == numbers.reshape(rows, columns, 1, 1, 1, 1), d_out.reshape(leader.shape), d_out.dtype.type(0))
     return _add_windows(np.moveaxis(d_windows, (0, 1), (4, 5)), x, stride, padding)
 
 
@@ -131,10 +131,14 @@ def avg_pool2d(x, pool_size=2, stride=None, padding=0, count_include_pad=True):
     """
     x = _as_floats(real_array("x", x))
     windows = _windows(x, pool_size, stride, padding, 0)
+    y = np.zeros(windows.shape[:4], np.promote_types(x.dtype, np.float32))  # halves add up in single precision
+    for tap in np.ndindex(*windows.shape[4:]):  # as in max_pool2d
+        y += windows[..., *tap]
     if count_include_pad:
-        return _unbatched(windows.mean(axis=(-2, -1)), x)
-    inside = _windows(np.ones((1, *x.shape[-3:]), x.dtype), pool_size, stride, padding, 0)
-    return _unbatched(windows.mean(axis=(-2, -1)) / inside.mean(axis=(-2, -1)), x)
+        cells = math.prod(windows.shape[4:])
+    else:
+        cells = _windows(np.ones((1, *x.shape[-3:]), y.dtype), pool_size, stride, padding, 0).sum(axis=(-2, -1))
+    return _unbatched((y / cells).astype(x.dtype, copy=False), x)
 
 
 def avg_pool2d_backward(d_out, x, pool_size=2, stride=None, padding=0, count_include_pad=True):
