@@ -352,7 +352,8 @@ def add_windows(windows, size, stride=(1, 1), dilation=(1, 1)):
     """
     maps = np.zeros((*windows.shape[:2], *size), windows.dtype)
     for tap in np.ndindex(*windows.shape[4:]):
-        maps[:, :, *_met_by(tap, windows.shape[2:4], stride, dilation)] += windows[:, :, :, :, *tap]
+        met = map(_met_by, tap, windows.shape[2:4], stride, dilation)
+        maps[:, :, *met] += windows[:, :, :, :, *tap]
     return maps
 
 
@@ -461,16 +462,21 @@ def _columns(windows, groups=1):
 def _add_columns(y, weight, size, geometry):
     """Return `y`, (N, C_out, H_out, W_out), times the transpose of the convolution: (N, C_in, *size), the padding still around it."""
     groups, channels, (kernel_height, kernel_width) = geometry.groups, geometry.groups * weight.shape[1], weight.shape[2:]
-    (step, _), (gap, _), (_, width) = geometry.stride, geometry.dilation, geometry.out_size
+    (step, step_across), (gap, gap_across), (_, width) = geometry.stride, geometry.dilation, geometry.out_size
     kernels = weight.reshape(groups, len(weight) // groups, math.prod(weight.shape[1:])).swapaxes(1, 2)
     y = y.reshape(len(y), groups, len(weight) // groups, math.prod(geometry.out_size))
     x = np.zeros((len(y), channels, *size), y.dtype)
     for images, rows, places in _parts(sliding_windows(x, weight.shape[2:], geometry.stride, geometry.dilation)):
         columns = kernels @ y[images, ..., places]
         height = columns.shape[3] // width
-        windows = columns.reshape(len(columns), channels, kernel_height, kernel_width, height, width).transpose(0, 1, 4, 5, 2, 3)
+        columns = columns.reshape(len(columns), channels, kernel_height, kernel_width, height, width)
+        # As `add_windows` does, but first the rows of the kernel, for all its columns, and then these: that is fewer and longer additions.
         seen = x[images, :, rows.start * step : (rows.start + height - 1) * step + dilated_size(kernel_height, gap)]
-        seen += add_windows(windows, seen.shape[2:], geometry.stride, geometry.dilation)
+        strips = np.zeros((len(seen), channels, kernel_width, seen.shape[2], width), x.dtype)
+        for u in range(kernel_height):
+            strips[:, :, :, _met_by(u, height, step, gap)] += columns[:, :, u]
+        for v in range(kernel_width):
+            seen[..., _met_by(v, width, step_across, gap_across)] += strips[:, :, v]
     return x
 
 
@@ -487,12 +493,9 @@ def _full_convolution(d_out, weight, size, geometry):
     return _im2col(pad2d(d_out, margins), flipped, geometry._replace(margins=margins, out_size=tuple(size)))
 
 
-def _met_by(tap, out_size, stride, dilation):
-    """Return the rows and columns of the padded map that cell `tap` of the kernel meets, in all windows at once."""
-    return tuple(
-        slice(cell * gap, cell * gap + (size - 1) * step + 1, step)
-        for cell, gap, size, step in zip(tap, dilation, out_size, stride, strict=True)
-    )
+def _met_by(cell, windows, step, gap):
+    """Return the rows (or columns) of the padded map that one row (or column) of the kernel meets, in all windows at once."""
+    return slice(cell * gap, cell * gap + (windows - 1) * step + 1, step)
 
 
 # --- what is asked of the arguments ---
