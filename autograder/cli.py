@@ -392,7 +392,8 @@ def _status(arguments):
 def _doctor(arguments):
     from . import sandbox
 
-    for one in sandbox.guarantees():
+    found = sandbox.guarantees()
+    for one in [*found, sandbox.warmth()] if found[0].kept else found:
         print(f"{'yes' if one.kept else 'NO' if one.needed else 'no':4} {one.name}" + ("" if one.kept else f"\n     {one.remedy}"))
     if not sandbox.missing():
         print("This machine can grade.")

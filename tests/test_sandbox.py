@@ -362,6 +362,23 @@ def test_the_doctor_says_what_this_machine_can_do(capsys, monkeypatch):
     assert "--unsafe" in told
 
 
+def test_the_doctor_says_where_kernels_start_cold_which_is_no_reason_not_to_grade(servers, capsys, monkeypatch):
+    def start(*args):
+        raise sandbox.warm.ServerGone("not here")
+
+    monkeypatch.setattr(sandbox.warm.Server, "start", start)
+    assert main(["doctor"]) == 0
+    told = capsys.readouterr().out
+    assert "no   kernels start in no time" in told
+    assert "gives the same grades" in told
+
+
+def test_the_doctor_says_where_the_system_refuses_nothing(capsys, monkeypatch):
+    monkeypatch.setattr(sandbox, "refused_calls", lambda: b"")
+    assert main(["doctor"]) == 0
+    assert "sudo apt install libseccomp2" in capsys.readouterr().out
+
+
 def test_grading_refuses_where_there_is_no_jail_unless_it_may_be_unsafe(tmp_path, capsys, monkeypatch):
     course = released_course(tmp_path)
     monkeypatch.setattr(sandbox, "_no_jail", lambda: "bubblewrap is missing.")
