@@ -105,7 +105,7 @@ reset: setup ## start a lesson again: make reset LESSON=2 (your old copy goes to
 
 # ---------------------------------------------------------------- instructors and authors
 ifneq ($(INSTRUCTOR),)
-.PHONY: release collect remove grade status doctor feedback report table formgrader bundle demo text notebook book book-student test proofs mutants lint lock
+.PHONY: release collect remove grade status doctor feedback report table formgrader bundle demo text notebook book book-student test proofs mutants bench lint lock
 release: setup #! make notebooks/ from solutions/, without the answers (LESSON=2 DUE="2026-03-01 23:59")
 	@$(PY) -m autograder release $(lesson) $(if $(DUE),--due "$(DUE)")
 
@@ -167,6 +167,9 @@ proofs: setup #! try the checks on known answers and write book/proofs.md
 
 mutants: setup #! change the model answers bit by bit and see whether the checks notice
 	@$(PY) -m tests.proofs.mutants
+
+bench: setup #! measure how fast it all is, beside its peers, and write book/benchmarks.md (20 minutes)
+	@$(PY) -m benchmarks
 
 lint: setup #! check the style of code and notebooks
 	@$(PY) -m ruff check
