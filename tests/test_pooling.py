@@ -111,6 +111,12 @@ def test_maximum_of_minus_infinity_is_minus_infinity():
     assert max_pool2d(np.full((1, 2, 2), -np.inf)).tolist() == [[[-np.inf]]]
 
 
+def test_means_of_halves_add_up_in_single_precision():
+    y = avg_pool2d(np.ones((1, 60, 50), np.float16), (60, 50))
+    assert y.dtype == np.float16
+    assert y.tolist() == [[[1]]]  # in halves the sum would stop at 2048
+
+
 def test_integer_means_are_not_cut_off():
     assert avg_pool2d([[[1, 2], [2, 2]]]).tolist() == [[[1.75]]]
     assert avg_pool2d(np.full((1, 2, 2), 255, np.uint8)).tolist() == [[[255.0]]]
@@ -290,6 +296,12 @@ def test_padding_gets_no_gradient_even_from_the_lowest_maximum(x):
 def test_gradient_of_a_maximum_goes_to_nan_as_in_torch():
     x = np.array([[[3.0, np.nan, 9.0], [np.nan, 2.0, np.nan]]])
     assert max_pool2d_backward([[[1.0]]], x, (2, 3)).tolist() == torch_gradient(F.max_pool2d, np.ones((1, 1, 1)), x, (2, 3)).tolist()
+
+
+def test_gradient_finds_a_maximum_in_any_cell_of_a_large_window():
+    x = np.zeros((1, 300, 17, 18))  # more cells than a byte can number
+    x.reshape(300, 17 * 18)[np.arange(300), np.arange(300)] = 1
+    np.testing.assert_array_equal(max_pool2d_backward(np.ones((1, 300, 1, 1)), x, (17, 18)), x)
 
 
 def test_overlapping_windows_add_up():
