@@ -184,7 +184,10 @@ class BoundedExecute(Execute):
         watchdog.start()
         start = time.monotonic()
         try:
+            self._quits = False
             self.execute_cell(cell, index, store_history=True)
+            if self._quits:
+                raise DeadKernelError("It ends in a moment, while the next cell is run.")
             if self._timed_out:
                 self.reasons[cell.id] = told
             return not self._timed_out
@@ -214,6 +217,9 @@ class BoundedExecute(Execute):
         if reply["content"]["status"] == "error" and reply["content"].get("ename") == "CellTimeoutError":
             self._timed_out = True
             cell.outputs = [output for output in cell.outputs if output.get("ename") != "KeyboardInterrupt"]
+        payload = reply["content"].get("payload")
+        asked = [one for one in payload if isinstance(one, dict)] if isinstance(payload, list) else []
+        self._quits = any(one.get("source") == "ask_exit" and not one.get("keepkernel") for one in asked)
         super().on_cell_executed(**kwargs)
 
     def _restart(self):
@@ -552,7 +558,7 @@ class TrustedExecute(BoundedExecute):
         message = self.kc.execute(SERVE.format(path=str(path)), silent=True, store_history=False, allow_stdin=False)
         self._answering = True
         reply = asyncio.ensure_future(self._reply(message))
-        drain = asyncio.ensure_future(self._drain())
+        drain = asyncio.ensure_future(self._drain(message))
         heard = asyncio.ensure_future(hear(limit + MARGIN))
         try:
             await asyncio.wait({heard, reply}, return_when=asyncio.FIRST_COMPLETED)
@@ -561,20 +567,21 @@ class TrustedExecute(BoundedExecute):
                 if not heard.done():
                     _knock(path)
             verdict = checked(await heard, points)
-            await self._let_go(reply)
+            await self._let_go(reply, drain)
             return verdict
         finally:
             for task in (reply, drain):
                 task.cancel()
 
-    async def _let_go(self, reply):
-        """See to it that the kernel comes back from answering; one that does not is replaced."""
+    async def _let_go(self, reply, drain):
+        """See to it that the kernel comes back from answering, with all that it put out; one that does not is replaced."""
         for interrupt in (False, True):
             if interrupt:
                 await ensure_async(self.km.interrupt_kernel())
             await asyncio.wait({reply}, timeout=GRACE if interrupt else 1)
             if reply.done():
-                self._answering = not reply.result()
+                await asyncio.wait({drain}, timeout=GRACE)  # else the next cell would wait behind it
+                self._answering = not (reply.result() and drain.done())
                 return
 
     async def _reply(self, message):
@@ -592,11 +599,13 @@ class TrustedExecute(BoundedExecute):
             if isinstance(parent, dict) and parent.get("msg_id") == message:
                 return True
 
-    async def _drain(self):
-        """Throw away what the kernel puts out while it answers."""
+    async def _drain(self, message):
+        """Throw away what the kernel puts out while it answers a message, until it says that this was all."""
         while True:
-            with contextlib.suppress(Exception):
-                await ensure_async(self.kc.get_iopub_msg(timeout=None))
+            with contextlib.suppress(Exception):  # a message that makes no sense
+                said = await ensure_async(self.kc.get_iopub_msg(timeout=None))
+                if said["parent_header"]["msg_id"] == message and said["content"].get("execution_state") == "idle":
+                    return
             await asyncio.sleep(0)
 
 

@@ -218,6 +218,13 @@ def test_an_interrupt_reaches_the_kernel_and_its_variables_stay():
     assert "Stopped after 3 seconds" in looped
 
 
+def test_a_cell_that_quits_costs_itself_only():
+    """The kernel still answers, and ends a tenth of a second later, while the next cell is run."""
+    first, quitted, slept, last = run("x = 41", "quit()", "import time; time.sleep(1)", "x + 1")
+    assert (first, slept, last) == ("", "", "42")
+    assert "KernelDied" in quitted
+
+
 def test_kernels_share_neither_files_nor_random_numbers():
     look = "import os, random; import numpy as np; os.listdir('/tmp'), random.random(), np.random.rand(), np.random.default_rng().random()"
     (first,), (second,) = run("open('/tmp/mine', 'w').close(); " + look), run(look)

@@ -35,12 +35,14 @@ for path in glob.glob('/proc/[0-9]*/environ') + glob.glob('/proc/[0-9]*/cmdline'
         "processes",
         "Other processes are looked for, and their memory is read.",
         """import os, ctypes
+# the shell that keeps the jail open: it lies in the jail, as the student does, and holds nothing
+holder = [p for p in os.listdir('/proc') if p == '2' and open('/proc/2/cmdline').read() == '/bin/sh\\0-c\\0echo; read _\\0']
 for pid in (p for p in os.listdir('/proc') if p.isdigit()):
     for name in ('mem', 'maps', 'environ', 'root/etc/shadow', 'cwd', 'fd'):
         path = f'/proc/{pid}/{name}'
         try:
             if name in ('cwd', 'fd'): print(path, os.listdir(path) if name == 'fd' else os.readlink(path))
-            else: open(path, 'rb').read(100); pid in ('self', str(os.getpid()), '1') or tell(path)
+            else: open(path, 'rb').read(100); pid in ('self', str(os.getpid()), '1', *holder) or tell(path)
         except OSError: pass
 print('ptrace', ctypes.CDLL(None).ptrace(16, os.getppid(), 0, 0))""",
     ),
