@@ -411,10 +411,8 @@ def environment(**more):
 
 
 PASSED_ON = ("NBGRADER_EXECUTION", "COURSE_CHECK_SEED")  # what `check` asks the environment, where it runs in the student's kernel
-
-
 MOST_SERVERS = 2
-MOST_FAILURES = 3  # of servers, after which programs start cold
+MOST_FAILURES = 3  # of servers in a row, after which programs start cold
 LONGEST = 60  # characters of a folder's path, as that of a socket in it holds at most 107
 
 
@@ -510,6 +508,7 @@ class Program:
         finally:
             for file in its:
                 os.close(file)
+        Program._failures = 0
         self.process.stdin.close()
         self.process.stdout.close()
         if piped:
@@ -535,7 +534,8 @@ class Program:
     def interrupt(self):
         """Send the interrupt to the program only: bubblewrap itself would die of it."""
         with contextlib.suppress(OSError, IndexError):
-            os.kill(self.pid or self._first(), signal.SIGINT)
+            if self.process.poll() is None:  # else the pid may be somebody else's
+                os.kill(self.pid or self._first(), signal.SIGINT)
 
     def _first(self):
         """The pid of what bubblewrap runs in the jail."""

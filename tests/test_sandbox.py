@@ -302,6 +302,12 @@ def test_servers_that_cannot_work_are_given_up(servers, monkeypatch):
     assert len(tried) == sandbox.MOST_FAILURES
 
 
+def test_failures_that_are_far_apart_are_forgotten(servers):
+    sandbox.Program._failures = sandbox.MOST_FAILURES - 1
+    assert started(WARM)[1]
+    assert sandbox.Program._failures == 0
+
+
 def test_no_more_servers_are_kept_than_are_used(servers):
     for packages in (("json",), ("csv",), ("json",), ("html",)):
         assert started(packages)[1]
