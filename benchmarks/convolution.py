@@ -30,13 +30,13 @@ LADDER = (1, 8, 28, 28), (16, 8, 3, 3), 1, 1
 REPEATS = 15
 
 
-def rows(threads):
+def rows():
     """Measure, and return all rows. What is asked for is asked of one thread."""
     found = [forward(layer) for layer in LAYERS]
     mean = statistics.geometric_mean(row.ratio for row in found)
     found += [table.judged("forward, geometric mean of the four", "", "torch", mean, most=1.5)]
     found += [backward(layer) for layer in LAYERS]
-    if threads > 1:
+    if torch.get_num_threads() > 1:
         return [row._replace(asked="") for row in found]
     found += pooling("largest", max_pool2d, max_pool2d_backward, F.max_pool2d)
     found += pooling("mean", avg_pool2d, avg_pool2d_backward, F.avg_pool2d)
@@ -48,7 +48,7 @@ def forward(layer):
     x, weight, options = arrays(layer)
     tensors = torch.from_numpy(x), torch.from_numpy(weight)
     turns = {"here": lambda: conv2d(x, weight, **options), "torch": lambda: F.conv2d(*tensors, **options)}
-    return table.timed(f"forward, {described(layer)}", table.seconds(turns, REPEATS), most=2)
+    return table.timed(f"forward, {described(layer)}", table.medians(turns, REPEATS), most=2)
 
 
 def backward(layer):
@@ -62,7 +62,7 @@ def backward(layer):
         "here": lambda: conv2d_backward(d_out, x, weight, **options),
         "torch": lambda: torch.ops.aten.convolution_backward(*tensors, *rest),
     }
-    return table.timed(f"backward, {described(layer)}", table.seconds(turns, REPEATS), most=2.5)
+    return table.timed(f"backward, {described(layer)}", table.medians(turns, REPEATS), most=2.5)
 
 
 def pooling(name, pool, back, peer):
@@ -76,8 +76,8 @@ def pooling(name, pool, back, peer):
     }
     what = f"{name} of 2×2, {shape(x.shape)}"
     return [
-        table.timed(f"{what}, forward", table.seconds(forth, REPEATS), most=2),
-        table.timed(f"{what}, forward and backward", table.seconds(both, REPEATS), most=2),
+        table.timed(f"{what}, forward", table.medians(forth, REPEATS), most=2),
+        table.timed(f"{what}, forward and backward", table.medians(both, REPEATS), most=2),
     ]
 
 
@@ -104,7 +104,7 @@ def ladder():
     for method in ("sparse", "fft", "strided", "im2col"):
         turns[f"`conv2d`, {method}"] = lambda method=method: conv2d(x, weight, **options, method=method)
     turns["`torch.nn.functional.conv2d`"] = lambda: F.conv2d(*tensors, **options)
-    seconds = {name: statistics.median(taken) for name, taken in table.seconds(turns, 5).items()}
+    seconds = {name: statistics.median(taken) for name, taken in table.medians(turns, 5).items()}
     *others, torch_seconds = seconds.values()
     name = f"ladder, {described(LADDER)}"
     return [

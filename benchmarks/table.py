@@ -4,7 +4,7 @@ A room is a module with
 
 - a docstring: one line, and then what the page says about how it is measured;
 - `TITLE`, of its section, and `THREADS`, how many threads its arithmetic may use: one table each;
-- `rows(threads)`, which measures and returns rows (`timed` and `judged` make them).
+- `rows()`, which measures and returns rows (`timed`, `judged` and `told` make them).
 
 `main(name)` measures one room and prints its section; `python -m benchmarks` measures all and writes the page. Each table is measured in a
 process of its own: libraries read once, when they start, how many threads they may use, and NumPy's and torch's must have the same.
@@ -43,12 +43,12 @@ class Row(NamedTuple):
     what: str
     here: str
     peer: str
-    ratio: float
+    ratio: float | None
     asked: str = ""
     met: bool = True
 
 
-def seconds(functions, repeats):
+def medians(functions, repeats):
     """Time functions in turn, again and again; return each one's seconds in every turn but the first, which does not count."""
     taken = {name: [] for name in functions}
     for turn in range(repeats + 1):
@@ -70,6 +70,11 @@ def timed(what, taken, most=None):
 def judged(what, here, peer, ratio, most=None):
     """A row whose ratio should be at most so much; without that, it is only told."""
     return Row(what, here, peer, ratio, "" if most is None else f"at most {most:g}", most is None or ratio <= most)
+
+
+def told(what, seconds):
+    """A row of seconds that have no peer."""
+    return Row(what, span(seconds), "", None)
 
 
 def span(seconds):
@@ -100,7 +105,7 @@ def section(name):
 def measured(name, threads):
     """The rows of a room, measured in a process of its own."""
     environment = os.environ | ENVIRONMENT | dict.fromkeys(LIMITS, str(threads))
-    code = f"import json, {name} as room; print(json.dumps(room.rows({threads})))"
+    code = f"import json, {name} as room; print(json.dumps(room.rows()))"
     done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     return [Row(*row) for row in json.loads(done.stdout.splitlines()[-1])]
 
@@ -137,4 +142,6 @@ def processor():
 
 
 def _short(ratio):
+    if ratio is None:
+        return ""
     return f"{ratio:.2f}" if ratio < 10 else f"{ratio:,.0f}"

@@ -1,9 +1,10 @@
 """Training beside torch and its usual loop: python -m benchmarks.training.
 
-*LeNet-5* is trained until 99.0 % of MNIST's test images are right. Here that is `course_lib.training.train` with three epochs, from five
-seeds. Beside it stands the usual loop, from one seed: torchvision's dataset and transforms, a `DataLoader`, Adam with a learning rate of
-0.001 and batches of 64, epoch after epoch, ten at most; in turn, one of its epochs and one training here. Looking at the test images is not
-counted. *The network of lesson 7*, in NumPy alone, stands beside the same in torch, both with batches of 50 and Adam.
+*LeNet-5* is trained until 99.0 % of MNIST's test images are right. Here that is `course_lib.training.train` with two epochs, batches of
+64 and a learning rate of 0.05, from five seeds; where it does not do, it is done again with an epoch more, and both count. Beside it stands
+the usual loop, from one seed: torchvision's dataset and transforms, a `DataLoader`, Adam with a learning rate of 0.001 and batches of 64,
+epoch after epoch, ten at most; in turn, one of its epochs and one training here. Looking at the test images is not counted. *The network of
+lesson 7*, in NumPy alone, stands beside the same in torch, both with batches of 50 and Adam.
 """
 
 import statistics
@@ -25,40 +26,42 @@ from course_lib.training import MEAN, SPREAD, evaluate, train
 TITLE = "Training"
 THREADS = (2,)
 GOAL = 0.99
-EPOCHS, SEEDS = 3, 5
+SEEDS = 5
 MOST_EPOCHS = 10  # of the usual loop
 BATCHES = 100
 
 
-def rows(threads):
+def rows():
     """Measure, and return all rows."""
-    return [*lenet(), numpy_network()]
+    return [lenet(), numpy_network()]
 
 
 def lenet():
-    """Seconds until LeNet-5 reaches the goal, and of an epoch."""
-    training, test = load_mnist("train"), load_mnist("test")
+    """Seconds until LeNet-5 reaches the goal."""
+    test = load_mnist("test")
     here, beside, accuracy, usual = [], [], 0.0, usual_epochs()
     for seed in range(MOST_EPOCHS):
         if seed < SEEDS:
-            torch.manual_seed(seed)
-            model = LeNet5()
-            history = train(model, *training, epochs=EPOCHS, seed=seed, progress=False)
-            here.append(history.seconds)
-            if evaluate(model, *test) < GOAL:
-                raise RuntimeError(f"{EPOCHS} epochs from seed {seed} do not reach {100 * GOAL:.1f} %")
+            here.append(training(seed, test))
         if accuracy < GOAL:
             seconds, model = next(usual)
             beside.append(seconds)
             accuracy = evaluate(model, *test)
-    ours, epoch, total = statistics.median(here), statistics.median(beside), sum(beside)
+    ours, total = statistics.median(here), sum(beside)
     reached = "" if accuracy >= GOAL else f" and {100 * accuracy:.1f} %"
-    return [
-        table.judged(
-            "LeNet-5 to 99.0 %", table.span(ours), f"usual loop, {len(beside)} epochs{reached}, {table.span(total)}", ours / total, most=0.2
-        ),
-        table.judged("LeNet-5, an epoch", table.span(ours / EPOCHS), f"usual loop {table.span(epoch)}", ours / EPOCHS / epoch),
-    ]
+    peer = f"usual loop, {len(beside)} epochs{reached}, {table.span(total)}"
+    return table.judged("LeNet-5 to 99.0 %", table.span(ours), peer, ours / total, most=0.2)
+
+
+def training(seed, test):
+    """Train with this course's library until the goal is reached; return the seconds."""
+    seconds, epochs, accuracy = 0.0, 2, 0.0
+    while accuracy < GOAL:
+        torch.manual_seed(seed)
+        model = LeNet5()
+        history = train(model, *load_mnist("train"), epochs=epochs, batch_size=64, learning_rate=0.05, seed=seed, progress=False)
+        seconds, epochs, accuracy = seconds + history.seconds, epochs + 1, evaluate(model, *test)
+    return seconds
 
 
 def usual_epochs():
@@ -110,7 +113,7 @@ def numpy_network():
             F.cross_entropy(there(batch), wanted).backward()
             peer.step()
 
-    return table.timed(f"the network of lesson 7, {BATCHES} batches of 50", table.seconds({"here": in_numpy, "torch": in_torch}, 9), most=4)
+    return table.timed(f"the network of lesson 7, {BATCHES} batches of 50", table.medians({"here": in_numpy, "torch": in_torch}, 9), most=4)
 
 
 if __name__ == "__main__":
