@@ -1,13 +1,15 @@
-"""How fast hand-ins are graded, and in how much memory, beside plain nbgrader: python -m benchmarks.grading 2 --hand-ins 200 --workers 2.
+"""Grading beside plain nbgrader: python -m benchmarks.grading 2 --hand-ins 200 --workers 2, or all lessons of the table without a lesson.
 
-The class is made up: everybody hands in the model answers, each with a cell of their own that tells the hand-ins apart. Plain nbgrader
-grades a sample of the same hand-ins afterwards, with its own preprocessors and no protection at all. The floor is what the cells of one
-hand-in take when they are run by themselves, without the tests: whoever grades it cannot do with less.
-
-CPU seconds are the whole machine's while the command ran, so nothing else should run meanwhile.
+The class is made up: everybody hands in the model answers, each with a cell of their own that tells the hand-ins apart. This course's
+grading uses two workers, jails and trusted checks. Plain nbgrader grades a sample of the same hand-ins afterwards, with its own
+preprocessors and no protection at all. The floor is what the cells of one hand-in take when they are run by themselves, without the tests:
+whoever grades it cannot do with less. CPU seconds are the whole machine's while the command ran, so nothing else should run meanwhile. The
+last rows enter one and the same record for everybody, so that only the coordinator works: what it takes for a hand-in must not grow with the
+class, nor its memory.
 """
 
 import argparse
+import json
 import shutil
 import subprocess
 import sys
@@ -21,7 +23,12 @@ import psutil
 
 from autograder import execution, grading, intake, release
 from autograder.course import CONFIG, REPOSITORY, Course
+from benchmarks import table
 
+TITLE = "Grading"
+THREADS = (1,)  # each worker's
+CLASSES = {"2": (24, 4), "4": (16, 3), "6": (4, 1)}  # hand-ins, and how many of them plain nbgrader grades too
+RECORDED = 100  # hand-ins
 MB = 1 << 20
 PLAIN = """\
 import os
@@ -34,29 +41,90 @@ c.ExecutePreprocessor.timeout = c.Execute.timeout = 300
 """
 
 
+def rows():
+    """Measure, and return all rows of the page."""
+    found = []
+    for name, (count, sample) in CLASSES.items():
+        lesson, (here, plain), wrong, least = compared(name, count, 2, sample)
+        if wrong or here["status"] or plain["status"]:
+            raise RuntimeError(f"{lesson}: not everybody was graded, or a right hand-in did not get full points.")
+        ratio = here["count"] / here["seconds"] / (plain["count"] / plain["seconds"])
+        speeds = [f"{60 * one['count'] / one['seconds']:.1f}" for one in (here, plain)]
+        found.append(table.Row(f"Lesson {name}: hand-ins a minute", speeds[0], f"nbgrader {speeds[1]}", ratio, "at least 6", ratio >= 6))
+        busy = here["busy"] / here["count"]
+        found.append(table.judged(f"Lesson {name}: CPU time of a hand-in", table.span(busy), f"floor {table.span(least)}", busy / least))
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
+        first, last, early, late = entered(*make_class(Path(folder), "2", RECORDED), RECORDED)
+    what = f"entering a hand-in, the last tenth of {RECORDED}"
+    found.append(table.judged(what, table.span(last), f"the first tenth {table.span(first)}", last / first))
+    found.append(table.judged("the coordinator's memory then", table.megabytes(late), table.megabytes(early), late / early))
+    return found
+
+
+def compared(name, count, workers, sample):
+    """A class graded here, and a sample of it by plain nbgrader: the lesson, what was measured, rows that lack points, and the floor."""
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
+        course, lesson = make_class(Path(folder), name, count)
+        found = [measured(f"autograder, {workers} workers", trusted(course, lesson, workers), count, course)]
+        wrong = [row for row in grading.table(course, [lesson]) if row.automatic[0] != row.automatic[1]]
+        if sample:
+            plain = keep_sample(course, Path(folder) / "plain", lesson, sample)
+            found.append(measured("plain nbgrader", ([sys.executable, "-m", "nbgrader", "autograde", lesson], plain), sample, None))
+        return lesson, found, wrong, floor(course, lesson)
+
+
 def main(argv=None):
-    """Measure and print the table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.grading", description=__doc__)
-    parser.add_argument("lesson", help="a lesson's name or number")
+    """Measure and print one lesson's table, or the page's."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.grading", description=__doc__.splitlines()[0])
+    parser.add_argument("lesson", nargs="?", help="a lesson's name or number (default: those of the page)")
     parser.add_argument("--hand-ins", type=int, default=20)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--sample", type=int, default=5, help="how many of them plain nbgrader grades too (0: none)")
+    parser.add_argument("--recorded", action="store_true", help="run one only, and enter its record for all: what the coordinator does")
     arguments = parser.parse_args(argv)
-    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
-        course, lesson = make_class(Path(folder), arguments.lesson, arguments.hand_ins)
-        rows = [
-            measured(f"autograder, {arguments.workers} workers", trusted(course, lesson, arguments.workers), arguments.hand_ins, course)
-        ]
-        wrong = [row for row in grading.table(course, [lesson]) if row.automatic[0] != row.automatic[1]]
-        if arguments.sample:
-            plain = keep_sample(course, Path(folder) / "plain", lesson, arguments.sample)
-            command = [sys.executable, "-m", "nbgrader", "autograde", lesson]
-            rows.append(measured("plain nbgrader", (command, plain), arguments.sample, None))
-        least = floor(course, lesson)
-    print_rows(lesson, rows, least)
+    if not arguments.lesson:
+        table.main("benchmarks.grading")
+        return 0
+    if arguments.recorded:
+        with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
+            course, lesson = make_class(Path(folder), arguments.lesson, arguments.hand_ins)
+            first, last, early, late = entered(course, lesson, arguments.hand_ins)
+        print(f"{lesson}, {arguments.hand_ins} hand-ins, each entered from the record of the first:")
+        print(f"seconds each in the first tenth {first:.3f}, in the last {last:.3f}: {last / first:.2f} times")
+        print(f"memory after the first tenth {early / MB:.0f} MB, at the end {late / MB:.0f} MB: {late / early:.2f} times")
+        return 0
+    lesson, found, wrong, least = compared(arguments.lesson, arguments.hand_ins, arguments.workers, arguments.sample)
+    print_rows(lesson, found, least)
     if wrong:
         print(f"\n{len(wrong)} of {arguments.hand_ins} right hand-ins did not get full points: {wrong[0].student}: {wrong[0].notes}")
-    return 1 if wrong or any(row["status"] for row in rows) else 0
+    return 1 if wrong or any(row["status"] for row in found) else 0
+
+
+class Recorded:
+    """In place of workers: every hand-in gets the record of the first, the only one that is run."""
+
+    record = None
+
+    def check(self, unsafe=False):
+        """Nothing to check."""
+
+    def run(self, jobs, unsafe=False):
+        """Yield each job's name and the record, as `autograder.cluster.Pool.run` does."""
+        for name, task in jobs:
+            self.record = self.record or json.dumps(execution.execute(task))
+            yield name, json.loads(self.record)
+
+
+def entered(course, lesson, count):
+    """Seconds that the coordinator takes for one hand-in in the first and the last tenth of a class, and its memory at the end of each."""
+    tenth, marks = count // 10, {}
+    start = time.perf_counter()
+    for done, one in enumerate(grading.grade(course, [lesson], pool=Recorded()), 1):
+        assert one.state == "graded", one
+        if done in (1, tenth, count - tenth, count):  # the first one was run
+            marks[done] = time.perf_counter() - start, psutil.Process().memory_info().rss
+    first, last = (marks[tenth][0] - marks[1][0]) / (tenth - 1), (marks[count][0] - marks[count - tenth][0]) / tenth
+    return first, last, marks[tenth][1], marks[count][1]
 
 
 def make_class(folder, name, count):
