@@ -4,7 +4,7 @@ The class is made up: everybody hands in the model answers, each with a cell of 
 grading uses two workers, jails and trusted checks. Plain nbgrader grades a sample of the same hand-ins afterwards, with its own
 preprocessors and no protection at all. The floor is what the cells of one hand-in take when they are run by themselves, without the tests:
 whoever grades it cannot do with less. CPU seconds are the whole machine's while the command ran, so nothing else should run meanwhile. The
-last rows enter one and the same record for everybody, so that only the coordinator works: what it takes for a hand-in must not grow with the
+last rows enter one record for everybody, so that only the coordinator works: what it takes for a hand-in must not grow with the
 class, nor its memory.
 """
 
