@@ -32,6 +32,7 @@ LEFT_OUT = {"models": ("LeNet5", "DepthwiseSeparable")}  # what an exercise asks
 REPLACED = {"checks": "checks.py", "figures": "figures.py", "explorers": "figures.py"}  # packages, with what of `jailed` stands for them
 PACKAGES = ("torch", "torchvision", "scipy")  # what convolves; a lesson that imports none of them is worked without any
 MODULES = ("course_lib.layers",)  # what only the lessons that import it have, as it computes what exercises of others ask for
+HEAVY = {"numpy": "numpy", "course_lib": "numpy", "matplotlib": "matplotlib.pyplot"} | {name: name for name in PACKAGES}  # see `heavy`
 STAND_INS = slice(50_000, 60_000)  # the training digits in the place of test digits
 
 
@@ -156,6 +157,23 @@ def unjailed(channel, without=()):
     return {"PYTHONPATH": ":".join(map(str, paths)), "COURSE_LIBRARY": str(channel / "library")}
 
 
+def imported(sources):
+    """What code cells import: each module's name, and that of its package.
+
+    Parameters
+    ----------
+    sources : list of str
+    """
+    found = set()
+    for line in "\n".join(sources).splitlines():
+        words = line.replace(",", " ").split()
+        if words[:1] == ["import"]:
+            found |= set(words[1:])
+        elif words[:1] == ["from"]:
+            found |= {words[1], *(f"{words[1]}.{word}" for word in words[3:])}
+    return found | {name.split(".")[0] for name in found}
+
+
 def hidden(sources):
     """Which of `PACKAGES` and `MODULES` a lesson does without: those that its own cells never import.
 
@@ -164,12 +182,11 @@ def hidden(sources):
     sources : list of str
         The code cells of the released lesson.
     """
-    imported = set()
-    for line in "\n".join(sources).splitlines():
-        words = line.replace(",", " ").split()
-        if words[:1] == ["import"]:
-            imported |= set(words[1:])
-        elif words[:1] == ["from"]:
-            imported |= {words[1], *(f"{words[1]}.{word}" for word in words[3:])}
-    imported |= {name.split(".")[0] for name in imported}
-    return [name for name in (*PACKAGES, *MODULES) if name not in imported]
+    names = imported(sources)
+    return [name for name in (*PACKAGES, *MODULES) if name not in names]
+
+
+def heavy(sources):
+    """What a lesson imports that takes a while: worth to be there when a kernel starts."""
+    names = imported(sources)
+    return tuple(dict.fromkeys(module for name, module in HEAVY.items() if name in names))

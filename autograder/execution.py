@@ -447,7 +447,7 @@ class TrustedExecute(BoundedExecute):
         self._demonstrations = {cell.id: cell.source for cell in codes if DEMONSTRATION in cell.metadata.get("tags", ())}
         self._released = {cell.id: cell.source for cell in codes}
         self._without = edition.hidden([*self._given, *self._answers])
-        self._packages = ("numpy", "matplotlib.pyplot", *(name for name in edition.PACKAGES if name not in self._without))
+        self._heavy = edition.heavy([*self._given, *self._answers])
         self.verdicts, self.seconds = {}, {}
         self.cpu_seconds, self.peak_memory = 0.0, 0
         self._checker = None
@@ -463,7 +463,7 @@ class TrustedExecute(BoundedExecute):
             shutil.rmtree(self._channel, ignore_errors=True)
 
     def _start_checker(self):
-        self._checker = Checker(self._channel, self._given, self._answers, ("course_lib.checks", *self._packages), self.unsafe)
+        self._checker = Checker(self._channel, self._given, self._answers, ("course_lib.checks", *self._heavy), self.unsafe)
         self._checkers += 1
         self._ready = False
 
@@ -476,7 +476,7 @@ class TrustedExecute(BoundedExecute):
     def create_kernel_manager(self):
         manager = super().create_kernel_manager()
         if not self.unsafe:
-            manager.view, manager.packages = edition.view(self._channel, self._without), (*KERNEL, *self._packages)
+            manager.view, manager.packages = edition.view(self._channel, self._without), (*KERNEL, *self._heavy)
         manager.context.setsockopt(zmq.MAXMSGSIZE, LARGEST_MESSAGE)
         manager.context.setsockopt(zmq.RCVHWM, MOST_MESSAGES)
         return manager

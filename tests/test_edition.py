@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 
+import nbformat
 import numpy as np
 import pytest
 from grading_course import REPOSITORY, code, solution, test_cell
@@ -164,6 +165,28 @@ def test_the_test_digits_are_not_in_the_edition():
 )
 def test_a_lesson_does_without_what_it_never_imports(sources, without):
     assert edition.hidden(sources) == without
+
+
+@pytest.mark.parametrize(
+    ("sources", "there"),
+    [
+        (["1 + 1"], ()),
+        (["import numpy as np", "from course_lib import check"], ("numpy",)),
+        (["import matplotlib.pyplot as plt"], ("matplotlib.pyplot",)),
+        (["from torch import nn"], ("torch",)),
+        (["# import torch"], ()),
+    ],
+    ids=str,
+)
+def test_a_kernel_starts_with_what_its_lesson_imports(sources, there):
+    assert edition.heavy(sources) == there
+
+
+@pytest.mark.parametrize("path", sorted((REPOSITORY / "solutions").glob("*/*.ipynb")), ids=lambda path: path.stem)
+def test_what_a_lesson_does_without_is_in_no_kernel_when_it_starts(path):
+    sources = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    assert not {name.split(".")[0] for name in edition.heavy(sources)} & {*edition.hidden(sources)}
+    assert "numpy" in edition.heavy(sources)
 
 
 def test_a_record_is_json():
