@@ -2,7 +2,7 @@
 
 from benchmarks.table import PAGE, page
 
-ROOMS = ("convolution", "training")
+ROOMS = ("convolution", "training", "grading", "waiting")
 
 PAGE.write_text(page([f"benchmarks.{name}" for name in ROOMS]), encoding="utf-8")
 print(f"wrote {PAGE.name}")

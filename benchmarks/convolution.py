@@ -87,10 +87,10 @@ def memory():
     for layer in LAYERS:
         used, matrix = extra_memory(layer)
         found.append(
-            table.judged(f"extra memory, {described(layer)}", megabytes(used), f"im2col {megabytes(matrix)}", used / matrix, most=2)
+            table.judged(f"extra memory, {described(layer)}", table.megabytes(used), f"im2col {table.megabytes(matrix)}", used / matrix, most=2)
         )
     used, _ = extra_memory(LARGE)
-    return [*found, table.judged(f"extra memory, {described(LARGE)}", megabytes(used), "1,000 MB", used / 1e9, most=1)]
+    return [*found, table.judged(f"extra memory, {described(LARGE)}", table.megabytes(used), "1,000 MB", used / 1e9, most=1)]
 
 
 def ladder():
@@ -144,10 +144,6 @@ def arrays(layer):
 
 def numbers(size):
     return np.random.default_rng(0).standard_normal(size, np.float32)
-
-
-def megabytes(count):
-    return f"{count / 1e6:,.0f} MB"
 
 
 def described(layer):

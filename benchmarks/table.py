@@ -85,6 +85,10 @@ def span(seconds):
     return f"{seconds * 1e6:.3g} µs"
 
 
+def megabytes(count):
+    return f"{count / 1e6:,.0f} MB"
+
+
 def section(name):
     """Measure a room, one process for each number of threads, and return its part of the page."""
     room = importlib.import_module(name)
