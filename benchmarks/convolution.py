@@ -87,7 +87,9 @@ def memory():
     for layer in LAYERS:
         used, matrix = extra_memory(layer)
         found.append(
-            table.judged(f"extra memory, {described(layer)}", table.megabytes(used), f"im2col {table.megabytes(matrix)}", used / matrix, most=2)
+            table.judged(
+                f"extra memory, {described(layer)}", table.megabytes(used), f"im2col {table.megabytes(matrix)}", used / matrix, most=2
+            )
         )
     used, _ = extra_memory(LARGE)
     return [*found, table.judged(f"extra memory, {described(LARGE)}", table.megabytes(used), "1,000 MB", used / 1e9, most=1)]
