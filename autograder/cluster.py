@@ -34,7 +34,7 @@ WORKER_MEMORY = "2GiB"  # of a worker's own process; what students' code uses is
 MOST_SILENCE = 300  # seconds without any worker on this machine
 PATIENCE = 30  # seconds to wait for a cluster's first worker
 PACKAGES = ("distributed", "ipykernel", "jupyter_client", "nbclient", "nbformat", "nbgrader", "numpy", "scipy", "torch")
-RUNS = ("edition.py", "execution.py", "jailed", "sandbox.py")  # the rooms of `autograder` that have a part in running a hand-in
+RUNS = ("edition.py", "execution.py", "jailed", "sandbox.py", "warm.py")  # the rooms of `autograder` that have a part in running a hand-in
 
 # ---------------------------------------------------------------------------------------------------- what a verdict follows from
 

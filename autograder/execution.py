@@ -580,7 +580,8 @@ class TrustedExecute(BoundedExecute):
                 await ensure_async(self.km.interrupt_kernel())
             await asyncio.wait({reply}, timeout=GRACE if interrupt else 1)
             if reply.done():
-                await asyncio.wait({drain}, timeout=GRACE)  # else the next cell would wait behind it
+                if reply.result():  # it lives
+                    await asyncio.wait({drain}, timeout=GRACE)  # else the next cell would wait behind it
                 self._answering = not (reply.result() and drain.done())
                 return
 
