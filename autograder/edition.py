@@ -2,8 +2,7 @@
 
 Everything is there, and every function can be called. But the functions that are answers of exercises are computed elsewhere
 (`jailed.library`), which refuses while an answer is judged; the checks with their right answers are left out, as are the figures and
-the explorers; and in place of MNIST's
-test digits there are training digits, so that no network can have seen what it is tested on.
+the explorers; and in place of MNIST's test digits there are training digits, so that no network can have seen what it is tested on.
 """
 
 import ast

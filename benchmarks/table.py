@@ -124,6 +124,7 @@ def page(names):
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     packages = ", ".join(f"{package} {version(package)}" for package in ("numpy", "scipy", "torch", "torchvision"))
     parts = [
+        "---\norphan: true\n---",  # so that the book takes it before it is in a table of contents
         "# How fast it is",
         "<!-- Made by `make bench`. -->",
         "Each figure stands beside its peer's, measured in turn in the same run: the ratio is what lasts, for seconds are those of one "
