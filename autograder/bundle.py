@@ -23,7 +23,7 @@ PARTS = (
     "pyproject.toml",
     "requirements.lock",
 )
-FOR_OTHERS = ("Instructors", "Self-learners")  # sections of the README that speak of what is not in the zip
+FOR_OTHERS = ("Instructors", "Self-learners", "How fast it is")  # sections of the README that speak of what is not in the zip
 LEFT_OUT = ("__pycache__", ".ipynb_checkpoints", "course_lib/jupyter/instructor")
 
 

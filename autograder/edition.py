@@ -31,7 +31,8 @@ LEFT_OUT = {"models": ("LeNet5", "DepthwiseSeparable")}  # what an exercise asks
 REPLACED = {"checks": "checks.py", "figures": "figures.py", "explorers": "figures.py"}  # packages, with what of `jailed` stands for them
 PACKAGES = ("torch", "torchvision", "scipy")  # what convolves; a lesson that imports none of them is worked without any
 MODULES = ("course_lib.layers",)  # what only the lessons that import it have, as it computes what exercises of others ask for
-HEAVY = {"numpy": "numpy", "course_lib": "numpy", "matplotlib": "matplotlib.pyplot"} | {name: name for name in PACKAGES}  # see `heavy`
+HEAVY = {"numpy": "numpy", "course_lib": "numpy", "matplotlib": "matplotlib.pyplot"}  # from what a lesson imports to what takes long
+HEAVY |= {"torch": "torch", "torchvision": "torchvision", "scipy": "scipy.signal"}  # `scipy` by itself imports next to nothing
 STAND_INS = slice(50_000, 60_000)  # the training digits in the place of test digits
 
 
@@ -189,3 +190,15 @@ def heavy(sources):
     """What a lesson imports that takes a while: worth to be there when a kernel starts."""
     names = imported(sources)
     return tuple(dict.fromkeys(module for name, module in HEAVY.items() if name in names))
+
+
+def library(sources):
+    """The modules of this course's library that a lesson imports: a test cell that needs one name of an import has all of them.
+
+    Parameters
+    ----------
+    sources : list of str
+    """
+    names = (name for name in imported(sources) if name.startswith("course_lib."))
+    paths = {name: REPOSITORY.joinpath(*name.split(".")) for name in names}
+    return tuple(sorted(name for name, path in paths.items() if path.is_dir() or path.with_suffix(".py").is_file()))

@@ -339,7 +339,8 @@ def verdict_only(outputs, points):
 
 
 SERVE = "import jailed.servant as _servant; _servant.serve({path!r}, globals())"
-KERNEL = ("ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.zmqshell")  # what every kernel imports
+CHECKER = ("course_lib.checks",)  # what every checker imports, and ...
+KERNEL = ("ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.zmqshell")  # ... every kernel
 LARGEST_MESSAGE = 32 << 20  # bytes of one message that a kernel sends
 MOST_MESSAGES = 32  # that wait to be read; a flood is then the kernel's to keep
 READY = 60  # seconds that the checker may take to start
@@ -448,6 +449,7 @@ class TrustedExecute(BoundedExecute):
         self._released = {cell.id: cell.source for cell in codes}
         self._without = edition.hidden([*self._given, *self._answers])
         self._heavy = edition.heavy([*self._given, *self._answers])
+        self._library = edition.library([*self._given, *self._answers])
         self.verdicts, self.seconds = {}, {}
         self.cpu_seconds, self.peak_memory = 0.0, 0
         self._checker = None
@@ -463,7 +465,7 @@ class TrustedExecute(BoundedExecute):
             shutil.rmtree(self._channel, ignore_errors=True)
 
     def _start_checker(self):
-        self._checker = Checker(self._channel, self._given, self._answers, ("course_lib.checks", *self._heavy), self.unsafe)
+        self._checker = Checker(self._channel, self._given, self._answers, (*CHECKER, *self._library, *self._heavy), self.unsafe)
         self._checkers += 1
         self._ready = False
 

@@ -1,7 +1,9 @@
 """Convolution and pooling in NumPy beside torch's: python -m benchmarks.convolution.
 
 All numbers are float32. `course_lib` uses NumPy alone; torch has kernels written for the processor. *Extra memory* is what a call holds at
-its peak, besides its arguments and its result. The last rows are lesson 2's ladder: one small layer, computed in ever better ways.
+its peak, besides its arguments and its result. *The product alone* is what is left of the fourth layer where its columns cost nothing:
+no convolution by NumPy's matrix product can come nearer to torch. The last rows are lesson 2's ladder: one small layer, computed in ever
+better ways.
 """
 
 import math
@@ -14,7 +16,7 @@ import torch.nn.functional as F
 from scipy import signal
 
 from benchmarks import table
-from course_lib.convolution import conv2d, conv2d_backward
+from course_lib.convolution import conv2d, conv2d_backward, im2col
 from course_lib.pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
 
 TITLE = "Convolution and pooling"
@@ -35,6 +37,7 @@ def rows():
     found = [forward(layer) for layer in LAYERS]
     mean = statistics.geometric_mean(row.ratio for row in found)
     found += [table.judged("forward, geometric mean of the four", "", "torch", mean, most=1.5)]
+    found += [product()]
     found += [backward(layer) for layer in LAYERS]
     if torch.get_num_threads() > 1:
         return [row._replace(asked="") for row in found]
@@ -49,6 +52,15 @@ def forward(layer):
     tensors = torch.from_numpy(x), torch.from_numpy(weight)
     turns = {"here": lambda: conv2d(x, weight, **options), "torch": lambda: F.conv2d(*tensors, **options)}
     return table.timed(f"forward, {described(layer)}", table.medians(turns, REPEATS), most=2)
+
+
+def product():
+    """The matrix product that the fourth layer comes to, an image at a time, with its columns made beforehand."""
+    x, weight, options = arrays(LAYERS[3])
+    tensors = torch.from_numpy(x), torch.from_numpy(weight)
+    kernels, columns = weight.reshape(len(weight), -1), im2col(x, weight.shape[2:], **options)
+    turns = {"here": lambda: np.matmul(kernels, columns), "torch": lambda: F.conv2d(*tensors, **options)}
+    return table.timed("the product alone, beside the fourth layer", table.medians(turns, REPEATS))
 
 
 def backward(layer):

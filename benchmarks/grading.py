@@ -27,7 +27,7 @@ from benchmarks import table
 
 TITLE = "Grading"
 THREADS = (1,)  # each worker's
-CLASSES = {"2": (24, 4), "4": (16, 3), "6": (4, 1)}  # hand-ins, and how many of them plain nbgrader grades too
+CLASSES = {"2": (32, 3), "4": (20, 2), "6": (2, 1)}  # hand-ins, and how many of them plain nbgrader grades too
 RECORDED = 100  # hand-ins
 MB = 1 << 20
 PLAIN = """\
@@ -204,12 +204,12 @@ def busy_seconds():
 
 
 def floor(course, lesson):
-    """Seconds that the cells of one hand-in take while nothing else is graded, without the tests: the least of three runs."""
+    """Seconds that the cells of one hand-in take by themselves, without the tests: the least of three runs, or of one that is long."""
     path = next(course.folder("submitted").glob(f"student-*/{lesson}/{lesson}.ipynb"))
     release = course.notebook("release", lesson).read_text(encoding="utf-8")
     task = {"lesson": lesson, "notebook": path.read_text(encoding="utf-8"), "release": release, "seed": 1, "settings": {}, "unsafe": False}
     taken = []
-    for _ in range(3):
+    while len(taken) < 3 and sum(taken) < 10:
         record = execution.execute(task)
         taken.append(sum(cell["seconds"] for name, cell in record["cells"].items() if name not in record["verdicts"]))
     return min(taken)

@@ -28,6 +28,7 @@ import psutil
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGE = REPOSITORY / "book" / "benchmarks.md"
+NO_BREAK = "\N{NO-BREAK SPACE}"  # between a number and its unit
 LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 ENVIRONMENT = {
     "OMP_WAIT_POLICY": "passive",  # threads that wait leave the processor to others
@@ -78,15 +79,16 @@ def told(what, seconds):
 
 
 def span(seconds):
-    """Seconds as people write them."""
+    """Seconds as people write them, on one line."""
     for unit, size in (("s", 1), ("ms", 1e-3)):
         if seconds >= size:
-            return f"{seconds / size:.3g} {unit}" if seconds < 100 * size else f"{seconds / size:.0f} {unit}"
-    return f"{seconds * 1e6:.3g} µs"
+            number = f"{seconds / size:.3g}" if seconds < 100 * size else f"{seconds / size:.0f}"
+            return f"{number}{NO_BREAK}{unit}"
+    return f"{seconds * 1e6:.3g}{NO_BREAK}µs"
 
 
 def megabytes(count):
-    return f"{count / 1e6:,.0f} MB"
+    return f"{count / 1e6:,.0f}{NO_BREAK}MB"
 
 
 def section(name):
@@ -95,8 +97,9 @@ def section(name):
     how = " ".join(room.__doc__.split("\n\n", 1)[1].split())
     parts = [f"## {room.TITLE}", how]
     for threads in room.THREADS:
-        print(f"{name}, threads: {threads}", file=sys.stderr, flush=True)
+        start = time.perf_counter()
         rows = measured(name, threads)
+        print(f"{name}, threads: {threads}: {span(time.perf_counter() - start)}", file=sys.stderr, flush=True)
         parts.append("One thread:" if threads == 1 else f"{threads} threads:")
         lines = ["| what | here | beside it | ratio | asked for |", "|---|---:|---:|---:|---|"]
         for row in rows:
@@ -124,7 +127,6 @@ def page(names):
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     packages = ", ".join(f"{package} {version(package)}" for package in ("numpy", "scipy", "torch", "torchvision"))
     parts = [
-        "---\norphan: true\n---",  # so that the book takes it before it is in a table of contents
         "# How fast it is",
         "<!-- Made by `make bench`. -->",
         "Each figure stands beside its peer's, measured in turn in the same run: the ratio is what lasts, for seconds are those of one "

@@ -113,7 +113,7 @@ def numpy_network():
             F.cross_entropy(there(batch), wanted).backward()
             peer.step()
 
-    return table.timed(f"the network of lesson 7, {BATCHES} batches of 50", table.medians({"here": in_numpy, "torch": in_torch}, 9), most=4)
+    return table.timed(f"the network of lesson 7, {BATCHES} batches of 50", table.medians({"here": in_numpy, "torch": in_torch}, 5), most=4)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,13 @@ SECRET = "submission_secret.txt"
 
 
 def secret_of(course, student, lesson):
-    """The secret that came with the hand-in which was graded; None where it came without, by another way than the exchange."""
+    """The secret that came with the hand-in which was graded; None where it came without, by another way than the exchange.
+
+    Raises
+    ------
+    OSError
+        When the file that was kept cannot be read.
+    """
     record, _ = hand_ins(course, student, lesson)
     name = next((file["kept_as"] for file in record.get("files", ()) if Path(file["name"]).name == SECRET), None)
     if name is None:
@@ -36,22 +42,25 @@ def hand_back(course, lesson):
 
     Yields
     ------
-    tuple of (str, bool)
-        A student, and whether the page could be put there.
+    tuple of (str, str)
+        A student, and why the page could not be put there; "" where it was.
     """
     exchange = ExchangeReleaseFeedback(coursedir=CourseDirectory(config=course.config, assignment_id=lesson), config=course.config)
     exchange.init_dest()
     folder = Path(exchange.dest_path)
     for page in sorted(course.folder("feedback").glob(f"[!.]*/{lesson}/{lesson}.html")):
         student = page.parents[1].name
-        secret = secret_of(course, student, lesson)
+        try:
+            secret, problem = secret_of(course, student, lesson), "it did not come through the exchange"
+        except OSError as error:
+            secret, problem = None, f"the secret that came with it cannot be read ({error.strerror}: {error.filename})"
         if secret:
             target = folder / f"{notebook_hash(secret=secret, notebook_id=lesson)}.html"
             part = folder / f".{secrets.token_hex(8)}"
             part.write_bytes(page.read_bytes())
             os.chmod(part, 0o644)  # its name is what keeps it from others
             part.replace(target)
-        yield student, bool(secret)
+        yield student, "" if secret else problem
 
 
 def main(arguments=None):
@@ -64,8 +73,8 @@ def main(arguments=None):
     except (CourseError, ExchangeError) as error:
         print(error, file=sys.stderr)
         return 2
-    for lesson, student, done in handed:
-        print(f"{student:20} {lesson:28} {'handed back' if done else 'not handed back: it did not come through the exchange'}")
+    for lesson, student, problem in handed:
+        print(f"{student:20} {lesson:28} {f'not handed back: {problem}' if problem else 'handed back'}")
     if not handed:
         print("There is no page yet: run `make feedback` first.")
     return 0

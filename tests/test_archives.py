@@ -361,7 +361,7 @@ NAMES = st.lists(PARTS | st.text(st.characters(exclude_categories=["Cs"]), max_s
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None, max_examples=150)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=150)
 @given(files=st.lists(st.tuples(NAMES.filter(bool), st.binary(max_size=20)), min_size=1, max_size=8))
 def test_whatever_the_names_nothing_is_written_outside_and_nothing_gets_lost(tmp_path_factory, files):
     top = tmp_path_factory.mktemp("top")
@@ -378,7 +378,7 @@ def test_whatever_the_names_nothing_is_written_outside_and_nothing_gets_lost(tmp
     assert not any(file.is_symlink() for file in top.rglob("*"))
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=200)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
 @given(changes=st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), min_size=1, max_size=6), cut=st.integers(0, 40))
 def test_whatever_is_damaged_nothing_is_written_outside(tmp_path_factory, changes, cut):
     top = tmp_path_factory.mktemp("top")

@@ -14,7 +14,7 @@ from course_lib.arithmetic import conv_macs, conv_parameters, output_size, recep
 small = st.integers(1, 4)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.integers(1, 30), st.integers(1, 6), st.integers(0, 4), st.integers(1, 5), small)
 def test_output_size_counts_the_places_where_the_window_fits(size, kernel, padding, stride, dilation):
     starts = range(-padding, size + padding, stride)
@@ -26,7 +26,7 @@ def test_output_size_counts_the_places_where_the_window_fits(size, kernel, paddi
             output_size(size, kernel, padding, stride, dilation)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(1, 20), st.integers(1, 5), st.integers(0, 3), small, small)
 def test_output_size_is_torchs(size, kernel, padding, stride, dilation):
     layer = nn.Conv1d(1, 1, kernel, stride, padding, dilation)
@@ -97,7 +97,7 @@ def test_same_padding_refuses():
 layers = st.tuples(small, small, small, small, st.integers(1, 3))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(layers, st.booleans())
 def test_conv_parameters_counts_torchs(layer, bias):
     group_channels, group_outputs, kernel_height, kernel_width, groups = layer
@@ -113,7 +113,7 @@ def counted_macs(in_channels, out_channels, kernel_height, kernel_width, output_
     return sum(len(group[g]) for g, _, _ in outputs for _ in range(kernel_height) for _ in range(kernel_width))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(layers, small, small)
 def test_conv_macs_counts_every_product(layer, output_height, output_width):
     group_channels, group_outputs, *kernel, groups = layer
@@ -151,7 +151,7 @@ def test_conv_macs_refuses_an_impossible_output():
         conv_macs(1, 1, 3, 3, 1, 0)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(small, st.integers(1, 3), st.integers(1, 2)), min_size=1, max_size=4))
 def test_receptive_field_is_what_a_gradient_reaches(layers):
     field = receptive_field(layers)

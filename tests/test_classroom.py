@@ -328,6 +328,18 @@ def test_feedback_finds_its_way_back(machine, graded, assignments, page):
     ]
 
 
+def test_a_secret_that_is_gone_costs_its_own_student_only(machine, graded):
+    course = machine.home(TEACHER) / "learning-to-see"
+    [kept] = (course / "received" / BEN / LESSON).rglob("*submission_secret.txt")
+    kept.rename(course / "away")
+    try:
+        told = machine.teach(".venv/bin/python", "-m", "classroom.feedback", LESSON).splitlines()
+    finally:
+        (course / "away").rename(kept)
+    assert [line.split()[0] for line in told if line.endswith("handed back")] == [ADA]
+    assert [line.split()[0] for line in told if "not handed back" in line and kept.name in line] == [BEN]
+
+
 def test_students_read_nothing_of_the_instructor_and_of_each_other(machine, graded):
     course = machine.home(TEACHER) / "learning-to-see"
     closed = [course, machine.home(BEN), EXCHANGE / "inbound", EXCHANGE / "feedback", machine.place / "state/jupyterhub.sqlite"]

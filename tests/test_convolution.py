@@ -64,7 +64,7 @@ def assert_equal_up_to_rounding(y, expected):
 # --- the same numbers as torch ---
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(problems())
 def test_every_method_equals_torch(problem):
     x, weight, bias, options = problem
@@ -76,7 +76,7 @@ def test_every_method_equals_torch(problem):
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same'")  # torch's own, about speed
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.tuples(st.integers(1, 5), st.integers(1, 5)), st.tuples(small, small), st.sampled_from(["same", "valid"]))
 def test_named_padding_equals_torch(kernel, dilation, padding):
     generator = np.random.default_rng(0)
@@ -137,7 +137,7 @@ def test_integers_that_could_leave_int64_are_refused(method):
         conv2d(np.array([[[-(2**63)]]]), np.array([[[[1]]]]), method=method)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(2, 40), st.integers(1, 4), st.integers(10, 25), st.integers(10, 25), st.integers(0, 2**32 - 1))
 def test_fft_gives_exact_integers_or_refuses(size, channels, image_bits, kernel_bits, seed):
     generator = np.random.default_rng(seed)
@@ -214,7 +214,7 @@ def test_fft_refuses_what_it_would_spread():
 
 
 @every_method
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(problems(dtypes=(np.float64, np.int64)))
 def test_read_only_and_strided_arrays_are_left_as_they_are(method, problem):
     x, weight, bias, options = problem
@@ -332,7 +332,7 @@ def torch_gradients(d_out, x, weight, **options):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(problem=problems(dtypes=(np.float64,)))
 def test_gradients_equal_torch_autograd(dtype, problem):
     x, weight, _, options = problem
@@ -372,7 +372,7 @@ def test_gradients_equal_finite_differences(x_shape, weight_shape, options):
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same'")  # torch's own, about speed
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.tuples(st.integers(1, 5), st.integers(1, 5)), st.tuples(small, small), st.sampled_from(["same", "valid"]))
 def test_gradients_with_named_padding_equal_torch(kernel, dilation, padding):
     generator, options = np.random.default_rng(9), {"padding": padding, "dilation": dilation}
@@ -474,7 +474,7 @@ def rest(x, weight, options):
     return tuple((p - span) % s for p, span, s in zip(padded, spans, options["stride"], strict=True))
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(transposed_problems())
 def test_transposed_convolution_equals_torch(problem):
     x, weight, bias, options = problem
@@ -489,7 +489,7 @@ def test_transposed_convolution_equals_torch(problem):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(problem=problems(dtypes=(np.float64,)))
 def test_transposed_convolution_is_the_adjoint_of_convolution(dtype, problem):
     x, weight, _, options = problem
@@ -557,7 +557,7 @@ def test_impossible_transposed_convolutions_are_refused(change, message):
 # --- part by part ---
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(problem=problems(dtypes=(np.float64,)), at_once=st.integers(1, 2000))
 def test_the_borders_of_parts_do_not_show(problem, at_once):
     x, weight, bias, options = problem
@@ -572,7 +572,7 @@ def test_the_borders_of_parts_do_not_show(problem, at_once):
     assert_equal_up_to_rounding(back, gradients[0])  # which the transposed convolution is
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.tuples(*[st.integers(1, 9)] * 6), st.integers(1, 2000))
 def test_parts_hold_every_window_once_and_are_small(shape, at_once):
     windows = np.zeros(shape)
@@ -589,7 +589,7 @@ def test_parts_hold_every_window_once_and_are_small(shape, at_once):
 # --- the parts that lessons use ---
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(problems(dtypes=(np.float64,)))
 def test_adding_windows_is_the_adjoint_of_taking_them(problem):
     x, weight, _, options = problem
@@ -603,7 +603,7 @@ def test_adding_windows_is_the_adjoint_of_taking_them(problem):
     np.testing.assert_allclose(np.vdot(taken, windows), np.vdot(x, added), rtol=1e-9, atol=1e-9)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(problems(dtypes=(np.float64,)))
 def test_convolution_matrix_convolves_and_its_transpose_is_torchs(problem):
     x, weight, _, options = problem
@@ -619,7 +619,7 @@ def test_convolution_matrix_convolves_and_its_transpose_is_torchs(problem):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(problem=problems(dtypes=(np.float64,)))
 def test_the_transpose_of_the_matrix_is_the_transposed_convolution(dtype, problem):
     x, weight, _, options = problem
@@ -644,7 +644,7 @@ def test_convolution_matrix_refuses_a_batch():
         convolution_matrix(KERNELS, IMAGE.shape)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(problems(dtypes=(np.float32, np.int64)))
 def test_im2col_equals_torch_unfold(problem):
     x, weight, _, options = problem

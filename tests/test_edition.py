@@ -174,12 +174,26 @@ def test_a_lesson_does_without_what_it_never_imports(sources, without):
         (["import numpy as np", "from course_lib import check"], ("numpy",)),
         (["import matplotlib.pyplot as plt"], ("matplotlib.pyplot",)),
         (["from torch import nn"], ("torch",)),
+        (["import scipy.signal"], ("scipy.signal",)),
         (["# import torch"], ()),
     ],
     ids=str,
 )
 def test_a_kernel_starts_with_what_its_lesson_imports(sources, there):
     assert edition.heavy(sources) == there
+
+
+@pytest.mark.parametrize(
+    ("sources", "there"),
+    [
+        (["from course_lib import check, figures, load_mnist"], ("course_lib.figures",)),
+        (["from course_lib.models import MLP, trace", "import course_lib.kernels as k"], ("course_lib.kernels", "course_lib.models")),
+        (["import numpy as np", "from course_lib import check"], ()),
+    ],
+    ids=str,
+)
+def test_a_checker_starts_with_the_modules_that_its_lesson_imports(sources, there):
+    assert edition.library(sources) == there
 
 
 @pytest.mark.parametrize("path", sorted((REPOSITORY / "solutions").glob("*/*.ipynb")), ids=lambda path: path.stem)

@@ -111,7 +111,7 @@ def fits(layers):
     return True
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(LAYERS.filter(fits), st.integers(0, 10**6))
 def test_ways_to_each_pixel_are_the_derivatives_of_torch(layers, choice):
     pixels = torch.ones(1, 1, 64, dtype=torch.float64, requires_grad=True)

@@ -203,7 +203,8 @@ def copies(template, folder):
     return (copy(template, folder / str(number)) for number in itertools.count())
 
 
-@pytest.mark.parametrize("seed", [pytest.param(0, marks=pytest.mark.slow), 1])
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1])
 def test_a_coordinator_killed_at_random_moments_loses_and_changes_nothing(template, span, tmp_path, seed):
     random, courses, kills = Random(seed), copies(template, tmp_path), 0
     course = next(courses)
@@ -372,7 +373,7 @@ def test_control_c_ends_cleanly_and_a_second_run_goes_on(template, tmp_path):
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does it: to all of them
     said, _ = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == 130, said
     assert said.strip().splitlines()[-1] == "Stopped. What was done so far is kept; run the command again to go on."
     assert "Traceback" not in said
     _, left = psutil.wait_procs(started.values(), timeout=10)

@@ -155,10 +155,12 @@ def test_a_grade_and_a_comment_are_given_by_clicking_and_typing(page, server, co
     open_hand_in(page, server, course, "ada")
     answer = page.locator(".nbgrader_cell", has=page.locator("#think-1"))
     expect(answer).to_contain_text("Because 4 x 4 = 16.")
-    answer.get_by_role("button", name="Full credit").click()
+    with page.expect_response(re.compile("/api/grade/")):
+        answer.get_by_role("button", name="Full credit").click()
     expect(page.locator("#think-1")).to_have_value("2")
     page.locator("#think-1").fill("1.5")
-    page.locator("#think-1-comment").click()
+    with page.expect_response(re.compile("/api/grade/")):
+        page.locator("#think-1-comment").click()
     page.keyboard.type("Say why the product counts. <b>")
     with page.expect_response(re.compile("/api/comment/")) as saved:
         page.locator("#think-1").click()  # what is typed is saved when it is left

@@ -6,6 +6,7 @@ import re
 import socket
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
+from pathlib import Path
 
 import hostile
 import pytest
@@ -17,25 +18,26 @@ from autograder.course import Course
 from autograder.execution import STATES
 
 ATTACKS = hostile.attacks()
+PAGE = Path(__file__).resolve().parents[1] / "book" / "attacks.md"
 MOST_MEMORY = 1_000_000_000  # bytes that the grader's own process may take, whatever a hand-in does
 
 THE_QUICK = """
 tag-skip-execution test-rewritten names-exchanged
-display-hook-silent custom-exception forged-result do-execute-replaced reply-with-hostile-parent
-check-code-swapped judge-patched builtins-patched numpy-comparisons-patched type-slots-cursed hand-judge-patched generic-numpy-patched
-equals-everything array-ufunc float-subclass class-lie hand-array-subclass generic-points-as-answer generic-array-changed
-generic-no-points-for-none generic-no-points-for-nothing
-reference-from-a-frame exercise-from-gc trace-function hand-expected-from-library generic-frame-constants
-modules-beside-and-imported modules-written-then-dies-while-judged socket-folder-links
-environment course-files network seed reference-source known-cases-only
-thread-publishes child-takes-over late-answer-from-a-child
-known-cases-table replayed-with-the-seed check-as-an-oracle lazy-array array-changed-after-return
-cases-of-one-exercise-for-the-next cases-of-conv2d-for-im2col
-library-conv2d library-by-importlib scipy-signal torch-functional source-executed count-by-another-count figures-compute-it
-huge-by-broadcast deep-nesting object-array error-with-html error-that-fails generic-huge
-exit exit-while-judged kill-everybody endless-loop fork-bomb memory-bomb-while-judged output-of-200-mb
-results-flood comm-flood generic-exits-the-checker
-forged-frames forged-heartbeats folder-taken kernel-side-says-changed kernel-side-unknown-kinds library-while-judged
+display-hook-silent forged-result do-execute-replaced
+check-code-swapped judge-patched builtins-patched numpy-comparisons-patched generic-numpy-patched
+equals-everything array-ufunc hand-array-subclass generic-points-as-answer
+generic-no-points-for-none
+reference-from-a-frame trace-function hand-expected-from-library generic-frame-constants
+modules-beside-and-imported socket-folder-links
+environment course-files network seed
+thread-publishes child-takes-over
+known-cases-table check-as-an-oracle lazy-array array-changed-after-return
+cases-of-one-exercise-for-the-next
+library-conv2d scipy-signal source-executed
+huge-by-broadcast deep-nesting object-array error-with-html
+exit kill-everybody endless-loop fork-bomb memory-bomb-while-judged output-of-200-mb
+results-flood generic-exits-the-checker
+forged-frames folder-taken library-while-judged
 """
 QUICK = THE_QUICK.split()  # in `make test`; the others are in `make test-slow`
 
@@ -72,6 +74,13 @@ def test_the_corpus_has_all_families():
     assert len(ATTACKS) > 250
     assert set(QUICK) <= set(ATTACKS)
     assert families == {ATTACKS[slug].family for slug in QUICK}
+
+
+def test_the_page_in_the_book_has_every_attack_and_none_that_won():
+    rows = re.findall(r"^\| (\S+) \| (.+) \| [^|]+ \| ([^|]+) \|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    told = {slug: tries.replace("\\|", "|") for slug, tries, _ in rows if slug in ATTACKS}
+    assert told == {slug: attack.tries for slug, attack in ATTACKS.items()}, "run `python -m benchmarks.hostile > book/attacks.md`"
+    assert [slug for slug, _, here in rows if slug in ATTACKS and re.search(r"\+|secret|no grade", here)] == []
 
 
 @pytest.mark.parametrize("attack", parameters())

@@ -97,7 +97,7 @@ def test_a_description_reads_as_sentences():
 kernels = arrays(np.int64, st.tuples(st.integers(1, 4), st.integers(1, 4)), elements=st.integers(-2, 2))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(kernels, st.sampled_from([1e-6, 1 / 9, 1.0, 1e6]))
 def test_properties_hold_on_images(kernel, scale):
     """Flat, rising and random images show what the description says, for a kernel of any size and scale."""

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from lessons import Lesson, LessonTests
 
-from course_lib import check, load_mnist
+from course_lib import check
 from course_lib.checks.lesson_07 import published_transposed_conv2d, transposed_conv2d
 from course_lib.checks.lesson_07_hand import D_OUT, IMAGE, KERNEL, SIZES
 
@@ -81,7 +81,7 @@ def test_slow_functions_are_told_before_the_training_and_the_library_stands_in(m
     assert quick_enough(abs, round, -1) is abs
     assert capsys.readouterr().out == ""
     assert quick_enough(abs, round, -1) is round
-    assert capsys.readouterr().out.startswith("abs is slow: about 10 minutes")
+    assert capsys.readouterr().out.startswith("abs is slow: about 5 minutes")
 
 
 def test_the_model_answers_are_fast_enough():
@@ -186,12 +186,11 @@ def test_growing_the_winner_changes_the_output_and_growing_another_does_not():
 
 
 def test_the_network_reads_more_than_97_percent():
-    share, numbers = re.match(r"([\d.]+)% of the test digits, with ([\d,]+) learned", printed("network-result-run")).groups()
+    share, numbers = re.match(r"([\d.]+)% of 5,000 test digits, with ([\d,]+) learned", printed("network-result-run")).groups()
     assert float(share) > 97.5  # and not by luck
     assert numbers == "5,386"
-    assert len(load_mnist("test")[1]) == 10000
 
 
-def test_the_network_trains_in_under_two_minutes():
+def test_the_network_trains_in_well_under_a_minute():
     seconds = re.findall(r"([\d.]+) s$", printed("ex-numpy-cnn"), flags=re.MULTILINE)
-    assert float(seconds[-1]) < 240  # twice what it may take: this machine may be busy
+    assert float(seconds[-1]) < 120  # twice what it may take: this machine may be busy

@@ -45,7 +45,7 @@ def for_torch(options):
     return {"kernel_size" if name == "pool_size" else name: value for name, value in options.items()}
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(poolings())
 def test_max_pool2d_equals_torch(pooling):
     x, options = pooling
@@ -54,7 +54,7 @@ def test_max_pool2d_equals_torch(pooling):
     np.testing.assert_array_equal(y, F.max_pool2d(torch.from_numpy(x.astype(np.float64)), **for_torch(options)).numpy())
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(poolings(), st.booleans())
 def test_avg_pool2d_equals_torch(pooling, count_include_pad):
     x, options = pooling
@@ -65,7 +65,7 @@ def test_avg_pool2d_equals_torch(pooling, count_include_pad):
     np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-6)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(maps, st.tuples(st.integers(1, 12), st.integers(1, 12)))
 def test_adaptive_avg_pool2d_equals_torch(shape, output_size):
     x = feature_maps(shape, np.float64, seed=1)
@@ -73,7 +73,7 @@ def test_adaptive_avg_pool2d_equals_torch(shape, output_size):
     np.testing.assert_allclose(adaptive_avg_pool2d(x, output_size), expected, rtol=1e-12, atol=1e-12)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(maps)
 def test_global_avg_pool_is_the_mean_of_each_map(shape):
     x = feature_maps(shape, np.float32, seed=2)
@@ -213,7 +213,7 @@ def torch_gradient(pool, d_out, x, *arguments, **options):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(pooling=poolings(), ties=st.booleans())
 def test_gradient_of_max_pool2d_equals_torch(dtype, pooling, ties):
     x, options = pooling
@@ -227,7 +227,7 @@ def test_gradient_of_max_pool2d_equals_torch(dtype, pooling, ties):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(pooling=poolings(), count_include_pad=st.booleans())
 def test_gradient_of_avg_pool2d_equals_torch(dtype, pooling, count_include_pad):
     x, options = pooling
@@ -239,7 +239,7 @@ def test_gradient_of_avg_pool2d_equals_torch(dtype, pooling, count_include_pad):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(shape=maps, output_size=st.tuples(st.integers(1, 12), st.integers(1, 12)))
 def test_gradient_of_adaptive_avg_pool2d_equals_torch(dtype, shape, output_size):
     x, d_out = feature_maps(shape, dtype, seed=6), upstream((*shape[:2], *output_size), dtype)
@@ -250,7 +250,7 @@ def test_gradient_of_adaptive_avg_pool2d_equals_torch(dtype, shape, output_size)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(shape=maps)
 def test_gradient_of_global_avg_pool_equals_torch(dtype, shape):
     x, d_out = feature_maps(shape, dtype, seed=6), upstream(shape[:2], dtype)

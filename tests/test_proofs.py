@@ -3,9 +3,9 @@
 import itertools
 
 import pytest
-from proofs import SEED, all_proofs, table
+from proofs import all_proofs, mutants, table
 
-from course_lib.checks import EXERCISES, CodeExercise, DesignExercise, ModelExercise, check
+from course_lib.checks import EXERCISES, CodeExercise, DesignExercise, ModelExercise
 from course_lib.checks.exercise import Sink, agree
 
 PROOFS = all_proofs()
@@ -26,7 +26,7 @@ def test_a_wrong_answer_is_rejected_and_never_called_by_a_wrong_name(name, label
 
 @pytest.mark.parametrize(("name", "label"), entries("right"))
 def test_a_right_answer_passes_in_any_form(name, label):
-    verdict = check(name, PROOFS[name].right[label], seed=SEED)
+    verdict = PROOFS[name].verdict(label, right=True)
     assert verdict.passed, str(verdict)
     assert verdict.score == 1
 
@@ -73,5 +73,17 @@ def test_every_misconception_of_a_design_is_met(proof):
     assert {misconception.slug for misconception in proof.exercise.misconceptions} <= met
 
 
+def test_every_model_answer_is_mutated():
+    assert sorted(mutants.model_answers()) == sorted(CODE)
+
+
+@pytest.mark.slow
+def test_no_change_of_a_model_answer_goes_unnoticed_unless_it_is_right():
+    """Mutation testing: a model answer changed in one place is noticed by its check. See `proofs/mutants.py`."""
+    _, alive = mutants.run()
+    assert {mutant.change for mutant in alive} == set(mutants.EQUIVALENT)
+
+
+@pytest.mark.slow  # the page counts the changes, too
 def test_the_page_in_the_book_is_up_to_date():
     assert table.TARGET.read_text(encoding="utf-8") == table.text(), "run `make proofs`"

@@ -75,12 +75,13 @@ class Proof:
         )
         return own | self.wrong
 
-    def verdict(self, label):
-        """What `check` says to the wrong answer of this label."""
-        if label not in self._verdicts:
+    def verdict(self, label, right=False):
+        """What `check` says to the wrong answer of this label, or to the right one."""
+        if (label, right) not in self._verdicts:
             torch.manual_seed(SEED)  # a layer that was never given its bias has a random one
-            self._verdicts[label] = check(self.name, self.all_wrong[label].answer, seed=SEED)
-        return self._verdicts[label]
+            answer = self.right[label] if right else self.all_wrong[label].answer
+            self._verdicts[label, right] = check(self.name, answer, seed=SEED)
+        return self._verdicts[label, right]
 
     @property
     def cases(self):

@@ -48,6 +48,7 @@ LESSON.given(
     "by 1, 2, 3 and 4 pixels",
     "`(N, 1, 28, 28)`",
     "a 6 is a turned 9",
+    "the first 6,000 training digits",
 )
 
 TRAINING, TEST = (len(load_mnist(split)[1]) for split in ("train", "test"))

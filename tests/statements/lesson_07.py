@@ -1,11 +1,12 @@
 """The numbers in lesson 7. What its demonstrations print, `test_lesson_07.py` looks at."""
 
+import re
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 from lessons import Lesson
 
-from course_lib import load_mnist
 from course_lib.checks.lesson_07_hand import CHANNELS, ENOUGH, SIZES
 from course_lib.convolution import convolution_matrix
 
@@ -26,12 +27,15 @@ LESSON.given("makes a 16×16 map", "into an 8×8 map")
 
 # ------------------------------------------------------------------------------------------------ results
 
-AUTOMATIC, BY_HAND = (Lesson("07_backpropagation").points(kind) for kind in ("code", "markdown"))
+WHOLE = Lesson("07_backpropagation")
+AUTOMATIC, BY_HAND = (WHOLE.points(kind) for kind in ("code", "markdown"))
 LESSON.states("plan", "Of the {} points, {} are checked at once and {} (the", AUTOMATIC + BY_HAND, AUTOMATIC, BY_HAND)
 
 LESSON.states("step-sizes", "holds about {:.0f} digits", -np.log10(np.finfo(np.float64).eps))
-LESSON.states("network", "called {:,} times", len(load_mnist("train")[1]) // 50)
-LESSON.states("taps", "sees {:,} batches", len(load_mnist("train")[1]) // 50)  # `train` takes 50 digits at a time, once
+BATCH, COUNT = (int(re.search(rf"{name}=([\d_]+)", WHOLE.cells["network-parts"].source)[1]) for name in ("batch", "count"))  # of `train`
+LESSON.states("network", "called {:,} times", COUNT // BATCH)
+LESSON.states("taps", "sees {:,} batches", COUNT // BATCH)
+LESSON.states("network-reading", "One pass over {:,} digits", COUNT)
 LESSON.states("pooling", "The output is {:.0f}", F.max_pool2d(torch.tensor([[[1.0, 5.0], [3.0, 4.0]]]), 2).item())
 
 (ROWS, COLUMNS), (IN, OUT, _) = (SIZES[0][0], SIZES[1][0]), CHANNELS
