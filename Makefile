@@ -160,7 +160,7 @@ test: lint #! run every test but the slow ones
 	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-slow: setup #! run the slow tests: all of the hostile corpus, honest hand-ins in every style
-	@$(PY) -m pytest -m slow
+	@$(PY) -m pytest -m slow -n 2 --dist loadfile --no-loadscope-reorder
 
 proofs: setup #! try the checks on known answers and write book/proofs.md
 	@$(PY) -m tests.proofs

@@ -1,25 +1,21 @@
 """An automatic check of accessibility (axe-core) of what people read: cards, feedback pages, the report."""
 
 import json
-import os
-import subprocess
-import sys
 
 import nbformat
 import numpy as np
 import pytest
 import real_browser
+import real_lab
 from axe_playwright_python.sync_playwright import Axe
 from grading_course import cell_of, released_course, solved
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from playwright.sync_api import expect
 from test_feedback import page_of, picture, put_in, verdict
-from test_lab import Lab
 from test_report import put_class
 
 from autograder import report
 from course_lib.checks.verdict import Failure, Hint, Verdict, Working
-from course_lib.workspace import ROOT
 
 LESSON = "01_numbers"
 RULES = {"resultTypes": ["violations"], "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
@@ -167,19 +163,11 @@ def lab(tmp_path_factory):
     (folder / "notebooks").mkdir(parents=True)
     nbformat.write(notebook, folder / "notebooks" / "cards.ipynb")
     jupyter = tmp_path_factory.mktemp("jupyter")
-    folders = {f"JUPYTER_{name}_DIR": str(jupyter / name.lower()) for name in ("CONFIG", "DATA", "RUNTIME")}
     settings = jupyter / "config/lab/user-settings/@jupyterlab/apputils-extension/themes.jupyterlab-settings"
     settings.parent.mkdir(parents=True)
     settings.write_text(json.dumps({"adaptive-theme": True}))  # light or dark as the browser asks
-    command = [sys.executable, "-m", "course_lib", "lab", "--no-browser", "--work", str(folder)]
-    process = subprocess.Popen(
-        command, cwd=ROOT, env=os.environ | folders, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
-    )
-    try:
-        yield Lab(process)
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
+    with real_lab.started(jupyter, "--work", folder) as lab:
+        yield lab
 
 
 @pytest.mark.parametrize("page", [("light", 1280), ("dark", 1280)], indirect=True, ids=["light", "dark"])

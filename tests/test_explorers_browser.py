@@ -1,23 +1,19 @@
 """The explorers in a real JupyterLab: moved by mouse and by keyboard, and what they show compared with torch's and scipy's numbers."""
 
-import os
 import re
-import subprocess
-import sys
 
 import nbformat
 import numpy as np
 import pytest
 import real_browser
+import real_lab
 import scipy.signal
 import torch
 import torch.nn.functional as F
 from playwright.sync_api import expect
-from test_lab import Lab
 
 from course_lib import CLASSIC_KERNELS, load_mnist, output_size
 from course_lib.explorers.board import written
-from course_lib.workspace import ROOT
 
 IMAGE = np.array([[3, -1, 2, 0, 5], [0, 4, 1, 2, -3], [1, 0, 6, 1, 1], [2, 5, 0, 3, 1]])
 KERNEL = np.array([[1, 2], [0, -1], [3, 1]])
@@ -44,17 +40,9 @@ def lab(tmp_path_factory):
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     nbformat.write(notebook, work / "notebooks" / "explorers.ipynb")
-    jupyter = tmp_path_factory.mktemp("jupyter")  # the tester's own settings and open tabs stay out of it
-    folders = {f"JUPYTER_{name}_DIR": str(jupyter / name.lower()) for name in ("CONFIG", "DATA", "RUNTIME")}
-    command = [sys.executable, "-m", "course_lib", "lab", "--no-browser", "--work", str(work)]
-    process = subprocess.Popen(
-        command, cwd=ROOT, env=os.environ | folders, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
-    )
-    try:
-        yield Lab(process)
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
+    jupyter = tmp_path_factory.mktemp("jupyter")
+    with real_lab.started(jupyter, "--work", work) as lab:
+        yield lab
 
 
 @pytest.fixture(scope="module")

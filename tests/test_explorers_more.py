@@ -1,7 +1,6 @@
 """Receptive field, equivariance and look inside: their arithmetic against torch and scipy, then moved in a real JupyterLab."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -10,13 +9,14 @@ import threading
 import nbformat
 import numpy as np
 import pytest
+import real_lab
 import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from playwright.sync_api import expect
 from scipy import ndimage
-from test_lab import Lab, browser, page  # noqa: F401 (fixtures)
+from test_lab import browser, page  # noqa: F401 (fixtures)
 from torch import nn
 
 from course_lib import check, explorers
@@ -504,16 +504,8 @@ def lab(tmp_path_factory):
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     notebook.metadata.kernelspec = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
     nbformat.write(notebook, folder / "explorers.ipynb")
-    folders = {f"JUPYTER_{name}_DIR": str(jupyter / name.lower()) for name in ("CONFIG", "DATA", "RUNTIME")}
-    command = [sys.executable, "-m", "course_lib", "lab", "--no-browser", "--work", str(work)]
-    process = subprocess.Popen(
-        command, cwd=ROOT, env=os.environ | folders, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
-    )
-    try:
-        yield Lab(process)
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
+    with real_lab.started(jupyter, "--work", work) as lab:
+        yield lab
 
 
 @pytest.fixture

@@ -1,28 +1,25 @@
 """nbgrader's formgrader in a real browser: a grade is given by hand, and what hostile hand-ins bring along does nothing."""
 
 import contextlib
-import os
 import re
-import subprocess
-import sys
+import time
 
 import nbformat
 import numpy as np
 import pytest
 import real_browser
+import real_lab
 from grading_course import cell_of, hand_in, read, released_course, solved
 from nbconvert.exporters import HTMLExporter
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output, new_raw_cell
 from playwright.sync_api import expect
 from test_feedback import EVERYTHING, PAYLOADS, page_of, picture, plain
-from test_lab import Lab
 from traitlets.config import Config
 
 from autograder import grading, intake
 from autograder.cluster import Pool
 from autograder.formgrader import TEMPLATE, Inert
 from course_lib.checks.verdict import Failure, Verdict
-from course_lib.workspace import ROOT
 
 LESSON = "01_numbers"
 MORE = (
@@ -105,16 +102,8 @@ def course(tmp_path_factory):
 def server(course, tmp_path_factory):
     """JupyterLab on the course's folder, as `make formgrader` starts it."""
     jupyter = tmp_path_factory.mktemp("jupyter")
-    folders = {f"JUPYTER_{name}_DIR": str(jupyter / name.lower()) for name in ("CONFIG", "DATA", "RUNTIME")}
-    command = [sys.executable, "-m", "course_lib", "lab", "--no-browser", "--formgrader", str(course.root)]
-    process = subprocess.Popen(
-        command, cwd=ROOT, env=os.environ | folders, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
-    )
-    try:
-        yield Lab(process)
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
+    with real_lab.started(jupyter, "--formgrader", course.root) as lab:
+        yield lab
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +128,10 @@ def open_hand_in(page, server, course, student):
     page.goto(f"{server.base}/formgrader/submissions/{name}/")
     expect(page.locator("#check-1")).to_have_attribute("placeholder", re.compile(r"\d"))
     expect(page.locator("#think-1-comment")).to_have_attribute("placeholder", re.compile("comment"))
+    end = time.monotonic() + real_browser.SECONDS
+    while not page.evaluate("MathJax.loaded && !jQuery(':animated').length"):  # at last it scrolls, and a click while it does can miss
+        assert time.monotonic() < end, "the page does not come to rest"
+        page.wait_for_timeout(50)
 
 
 def assert_nothing_happened(page):

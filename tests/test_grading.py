@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ from datetime import UTC, datetime
 
 import nbformat
 import pytest
+import real_lab
 from grading_course import cell_of, hand_in, read, released_course, solved
 from nbformat.v4 import new_output
 from traitlets.config import Config
@@ -224,36 +224,18 @@ def test_the_table_reads_well(course):
 
 
 @pytest.fixture(scope="module")
-def formgrader(course):
+def formgrader(course, tmp_path_factory):
     """JupyterLab on the course's folder, as `make formgrader` runs it; a function that sends it a request."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    options = [f"--ServerApp.port={port}", "--ServerApp.port_retries=0", "--ServerApp.root_dir=.", "--IdentityProvider.token=secret"]
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--ServerApp.allow_root=True", *options]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("JUPYTER")}
-    server = subprocess.Popen(command, cwd=course.root, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with real_lab.started(tmp_path_factory.mktemp("jupyter"), "--formgrader", course.root) as lab:
 
-    def ask(path, data=None):
-        request = urllib.request.Request(f"http://127.0.0.1:{port}/formgrader{path}", headers={"Authorization": "token secret"})
-        if data is not None:
-            request.method, request.data = "PUT", json.dumps(data).encode()
-        with opener.open(request, timeout=60) as answer:
-            return answer.read().decode()
+        def ask(path, data=None):
+            request = urllib.request.Request(f"{lab.base}/formgrader{path}", headers={"Authorization": f"token {lab.token}"})
+            if data is not None:
+                request.method, request.data = "PUT", json.dumps(data).encode()
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return answer.read().decode()
 
-    deadline = time.monotonic() + 90
-    while True:
-        try:
-            ask("/api/assignments")
-            break
-        except OSError:
-            assert server.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.3)
-    yield ask
-    server.terminate()
-    server.wait(20)
+        yield ask
 
 
 def test_the_formgrader_shows_the_class(formgrader, course):

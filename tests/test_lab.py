@@ -1,64 +1,19 @@
 """JupyterLab as `make lab` starts it, asked over HTTP and used through a real browser."""
 
-import json
-import os
 import re
 import shutil
-import subprocess
-import sys
-import threading
-import time
-import urllib.error
-import urllib.request
 
 import numpy as np
 import pytest
 import real_browser
+import real_lab
 from playwright.sync_api import expect
-from real_browser import SECONDS
 from scipy.signal import convolve2d, correlate2d
 
 from course_lib.workspace import FIRST_PAGE, ROOT
 
 FINISHED = "02_convolution_from_scratch"
 UNTOUCHED = "01_hand_calculations"
-
-
-class Lab:
-    """A running JupyterLab: its address with the token, and everything it printed."""
-
-    def __init__(self, process):
-        self.process, self.printed, self.address = process, [], None
-        threading.Thread(target=self._read, daemon=True).start()
-        end = time.monotonic() + SECONDS
-        while not self.address and time.monotonic() < end and process.poll() is None:
-            time.sleep(0.05)
-        assert self.address, f"JupyterLab did not start:\n{''.join(self.printed)}"
-        self.base, self.token = re.match(r"(http://[^/]+).*token=(\w+)", self.address).groups()
-        while self.status("/api", self.token) is None:
-            assert time.monotonic() < end, f"JupyterLab does not answer:\n{''.join(self.printed)}"
-            time.sleep(0.05)
-
-    def _read(self):
-        for line in self.process.stdout:
-            self.printed.append(line)
-            if found := re.search(r"http://127\.0\.0\.1:\d+/\S*token=\w+", line):
-                self.address = found[0]
-
-    def get(self, path, token=None):
-        headers = {"Authorization": f"token {token}"} if token else {}
-        with urllib.request.urlopen(urllib.request.Request(self.base + path, headers=headers), timeout=SECONDS) as answer:
-            return json.load(answer)
-
-    def status(self, path, token=None):
-        """Return the HTTP status of a request; None when nothing listens."""
-        try:
-            self.get(path, token)
-        except urllib.error.HTTPError as error:
-            return error.code
-        except urllib.error.URLError:
-            return None
-        return 200
 
 
 @pytest.fixture(scope="module")
@@ -73,17 +28,9 @@ def work(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def lab(work, tmp_path_factory):
-    jupyter = tmp_path_factory.mktemp("jupyter")  # the tester's own settings and open tabs stay out of it
-    folders = {f"JUPYTER_{name}_DIR": str(jupyter / name.lower()) for name in ("CONFIG", "DATA", "RUNTIME")}
-    command = [sys.executable, "-m", "course_lib", "lab", "--no-browser", "--work", str(work)]
-    process = subprocess.Popen(
-        command, cwd=ROOT, env=os.environ | folders, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
-    )
-    try:
-        yield Lab(process)
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
+    jupyter = tmp_path_factory.mktemp("jupyter")
+    with real_lab.started(jupyter, "--work", work) as lab:
+        yield lab
 
 
 browser = pytest.fixture(scope="module")(real_browser.chromium)

@@ -9,7 +9,8 @@ import nbformat
 import pytest
 from lessons import SOLUTIONS
 from playwright.sync_api import expect
-from test_lab import SECONDS, browser, lab  # noqa: F401 (two fixtures)
+from real_browser import SECONDS
+from test_lab import browser, lab  # noqa: F401 (two fixtures)
 
 from course_lib import quiz
 from course_lib.quizzes import FOLDER, NEEDS_A_NOTEBOOK, quizzes
