@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 import nbformat
 import pytest
 import real_lab
+import sqlalchemy
 from grading_course import cell_of, hand_in, read, released_course, solved
 from nbformat.v4 import new_output
 from traitlets.config import Config
@@ -85,6 +86,14 @@ def row(course, student, lesson="01_numbers"):
 def test_everything_ends_graded(course):
     assert {one.state for one in course.graded.values()} == {"graded"}
     assert len(course.graded) == len(ANSWERS) + 6
+
+
+def test_as_the_class_grows_the_gradebook_takes_stock_of_itself(course):
+    with course.gradebook() as gradebook:
+        known = gradebook.db.execute(sqlalchemy.text("SELECT tbl, stat FROM sqlite_stat1 WHERE idx LIKE '%\\_1' ESCAPE '\\'"))
+        rows = {table: int(stat.split()[0]) for table, stat in known}
+    assert 10 <= rows["submitted_notebook"] <= len(course.graded)
+    assert rows["grade"] >= 3 * rows["submitted_notebook"]  # as many as checks
 
 
 SCORES = {  # check-1 of 2, check-2 of 1, check-3 of 3
