@@ -168,7 +168,7 @@ proofs: setup #! try the checks on known answers and write book/proofs.md
 mutants: setup #! change the model answers bit by bit and see whether the checks notice
 	@$(PY) -m tests.proofs.mutants
 
-bench: setup #! measure how fast it all is, beside its peers, and write book/benchmarks.md (20 to 25 minutes)
+bench: setup #! measure how fast it all is, beside its peers, and write book/benchmarks.md (about 15 minutes)
 	@$(PY) -m benchmarks
 
 lint: setup #! check the style of code and notebooks
