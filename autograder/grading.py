@@ -143,7 +143,7 @@ def _grade(course, releases, waiting, unsafe, pool):
 
 def _take_stock(course):
     """Let the database look at what is in its tables, so that it finds one student's grades without looking at everybody's."""
-    with course.gradebook() as gradebook, contextlib.suppress(sqlalchemy.exc.OperationalError):  # it is in use: another time then
+    with contextlib.suppress(sqlalchemy.exc.DatabaseError), course.gradebook() as gradebook:  # in use, or damaged: no reason to stop
         gradebook.db.execute(sqlalchemy.text("ANALYZE"))
         gradebook.db.commit()
 

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -288,6 +289,18 @@ def test_a_grader_that_dies_between_two_steps(template, tmp_path, monkeypatch, s
             with pytest.raises(Died):
                 list(grading.grade(course, ["01_numbers"], pool=Recorded(template)))
     list(grading.grade(course, ["01_numbers"], pool=Recorded(template)))
+    same_books(course, template)
+
+
+def test_a_gradebook_in_use_while_it_takes_stock_stops_nobody(template, tmp_path, monkeypatch):
+    course = copy(template, tmp_path / "course")
+    monkeypatch.setattr(grading, "GROWN", (len(CLASS),))
+    rows = grading.grade(course, ["01_numbers"], pool=Recorded(template))
+    graded = [next(rows) for _ in CLASS]
+    with contextlib.closing(sqlite3.connect(course.root / "gradebook.db")) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        assert list(rows) == []
+    assert {one.state for one in graded} == {"graded"}
     same_books(course, template)
 
 
