@@ -1,9 +1,8 @@
 """Convolution and pooling in NumPy beside torch's: python -m benchmarks.convolution.
 
 All numbers are float32. `course_lib` uses NumPy alone; torch has kernels written for the processor. *Extra memory* is what a call holds at
-its peak, besides its arguments and its result. *The product alone* is what is left of the fourth layer where its columns cost nothing:
-no convolution by NumPy's matrix product can come nearer to torch. The last rows are lesson 2's ladder: one small layer, computed in ever
-better ways.
+its peak, besides its arguments and its result. *The product alone* is the matrix product that the fourth layer comes to, its columns made
+beforehand: nearly all of that layer's time. The last rows are lesson 2's ladder: one small layer, computed in ever better ways.
 """
 
 import math
