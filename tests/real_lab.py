@@ -79,6 +79,7 @@ def started(jupyter, *arguments):
         except subprocess.TimeoutExpired:  # seen twice in hundreds; it must not outlive the tests, and is no verdict on what they tested
             os.kill(process.pid, signal.SIGABRT)  # it says where it hangs
             process.wait()
-            os.killpg(process.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # nothing else of it was left
+                os.killpg(process.pid, signal.SIGKILL)
             said = "".join(lab.printed) if lab else ""
             warnings.warn(f"JupyterLab did not end in {SECONDS} s and was killed. It had printed:\n{said}", stacklevel=2)
